@@ -1,0 +1,441 @@
+"""A campaign: ask, tell, refresh, status, result. People, a simulated crowd and a notebook all come in here."""
+
+import io
+import json
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from askless.config import CampaignConfig
+from askless.core import confusion
+from askless.core.infer import infer
+from askless.core.learner import Learner
+from askless.core.machine import check_settings
+from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
+from askless.core.sampler import Assignment, Workload, plan
+from askless.errors import AnswerError, ConfigError, DataError
+from askless.randomness import generator
+from askless.results import Receipt, Result, Status
+from askless.store.entries import Entry, Kind
+from askless.store.journal import Append, Journal
+from askless.store.ledger import Lease, Ledger
+from askless.store.log import Log, create_log, open_log, read_header, read_items
+from askless.store.snapshot import load_estimate, remove_other_estimates, save_estimate
+from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, Prototypes
+
+
+class Campaign:
+    """One dataset, one list of classes, one configuration, one log. Make it with `create` or `open`.
+
+    Everything acknowledged is on disk. Killed at any point and opened again, it goes on as if nothing had
+    happened: every draw depends only on the seed and the position in the log.
+    """
+
+    def __init__(self, log: Log, features: Features, learner: Learner | None, clock: Callable[[], float]) -> None:
+        self._features = features
+        self._learner = learner
+        self._lock = threading.RLock()
+        self._estimate: Estimate | None = None
+        self._estimate_position = -1
+        with log.transaction() as connection:
+            header = read_header(connection)
+            self.dataset, self.prototypes = read_items(connection, tuple(json.loads(header["classes"])))
+        self.config = CampaignConfig.model_validate_json(header["config"])
+        self.seed = int(header["seed"])
+        self.prior_counts: FloatArray = np.load(io.BytesIO(header["prior_counts"]), allow_pickle=False)
+        self._fingerprint = header["features"].decode()
+        self._learner_name = header["learner"].decode()
+        self._journal = Journal(log, self.dataset.n_items, self.dataset.n_classes, clock)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path | None,
+        dataset: Dataset,
+        features: Features,
+        config: CampaignConfig,
+        *,
+        prototypes: Prototypes | None = None,
+        prior_counts: FloatArray | None = None,
+        seed: int = 0,
+        learner: Learner | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Starts a campaign with an empty log.
+
+        Args:
+            path: file of the log; none keeps it in memory, for throw-away simulations.
+            dataset: N items, K classes.
+            features: (N, D).
+            config: see `askless.preset`.
+            prototypes: items whose label is known.
+            prior_counts: Dirichlet counts of a confusion matrix, row = truth, (K, K) or, in the order in which
+                annotators join, (J, K, K); none makes them from `config.prior`.
+            seed: of every draw.
+            learner: used in place of the paper's network.
+            clock: seconds; leases end by it.
+
+        Raises:
+            DataError, ConfigError: parts that do not fit together; nothing is written.
+            StoreError: `path` exists already or cannot be written.
+        """
+        prototypes = prototypes or Prototypes.none()
+        prototypes.check_fit(dataset)
+        if len(features) != dataset.n_items:
+            raise DataError(
+                f"There are {len(features)} rows of features for {dataset.n_items} items; give one per item."
+            )
+        if len(prototypes) == dataset.n_items:
+            raise DataError(
+                "Every item is a prototype, so there is nothing to label; add items or take prototypes away."
+            )
+        check_settings(config.learner, prototypes)
+        if learner is not None and config.learner.algo == "dummy":
+            raise ConfigError("learner.algo=dummy means no learner, but one was given; set learner.algo=mlp.")
+        if prior_counts is None:
+            prior_counts = confusion.prior_counts(config.prior, dataset.n_classes)
+        prior_counts = confusion.check_prior_counts(prior_counts, dataset.n_classes)
+        stored = io.BytesIO()
+        np.save(stored, prior_counts)
+        header = {
+            "config": config.model_dump_json().encode(),
+            "seed": str(seed).encode(),
+            "classes": json.dumps(dataset.classes).encode(),
+            "prior_counts": stored.getvalue(),
+            "features": features.fingerprint.encode(),
+            "learner": ("" if learner is None else type(learner).__qualname__).encode(),
+        }
+        log = create_log(None if path is None else Path(path), dataset, prototypes, header)
+        return cls(log, features, learner, clock)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        features: Features,
+        *,
+        learner: Learner | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Goes on with a campaign on disk.
+
+        Raises:
+            StoreError: no log, a foreign or damaged one.
+            DataError: features other than those it was made with.
+            ConfigError: it was made with a plugged-in learner and none is given, or the other way round.
+        """
+        campaign = cls(open_log(Path(path)), features, learner, clock)
+        try:
+            campaign._check_same_parts()
+            with campaign._journal.reading():
+                pass
+        except Exception:
+            campaign.close()
+            raise
+        return campaign
+
+    def close(self) -> None:
+        self._journal.log.close()
+
+    def join(self, names: Sequence[str]) -> None:
+        """Makes annotators known, in this order; those already known are passed over.
+
+        Raises:
+            ConfigError: `prior_counts` were given per annotator, and this is one more.
+        """
+        with self._journal.writing() as (ledger, append):
+            self._join(names, ledger, append)
+
+    def ask(self, annotators: Sequence[str], n_batches: int | None = None) -> list[Batch]:
+        """Batches for some of the annotators who are there; none if nobody may be asked about anything now.
+
+        What is handed out is promised for `config.lease_seconds`: nobody else gets it meanwhile.
+
+        Args:
+            annotators: names; unknown ones join. A person who opens the page is the case of one.
+            n_batches: most batches, at most one per annotator; none means `config.n_batches`.
+        """
+        estimate = self.estimate
+        with self._journal.writing() as (ledger, append):
+            if ledger.stopped:
+                return []
+            now = self._journal.clock()
+            for lease in [lease for lease in ledger.live.values() if lease.batch.lease_end <= now]:
+                append(Kind.EXPIRED, batch=lease.batch.id)
+            self._join(annotators, ledger, append)
+            entries = [
+                append(
+                    Kind.LEASED,
+                    batch=ledger.position + 1,
+                    annotator=assignment.annotator,
+                    payload={"items": assignment.items.tolist(), "end": now + self.config.lease_seconds},
+                )
+                for assignment in self._plan(estimate, ledger, annotators, n_batches or self.config.n_batches)
+            ]
+            return [ledger.batches[entry.position].batch for entry in entries]
+
+    def tell(self, batch_id: int, answers: Sequence[Answer]) -> Receipt:
+        """Keeps answers to a batch; when it returns they are on disk.
+
+        An annotator has one answer per item: the same again changes nothing, another one is refused and put on
+        record. Answers that come after the end of the lease count as well.
+
+        Raises:
+            AnswerError: no such batch, an item that is not in it, a label that is no class, an answer id that was
+                used for something else; nothing of the call is kept.
+        """
+        with self._journal.writing() as (ledger, append):
+            lease = ledger.batches.get(batch_id)
+            if lease is None:
+                raise AnswerError(f"There is no batch {batch_id!r}; answer a batch that `ask` has handed out.")
+            for answer in answers:
+                self._check_answer(answer, lease, ledger)
+            said = ledger.said[lease.annotator]
+            n_accepted = n_repeated = 0
+            refused: list[int] = []
+            for answer in answers:
+                if answer.item not in said:
+                    kind = Kind.ANSWERED if answer.label is not None else Kind.SKIPPED
+                    n_accepted += 1
+                elif said[answer.item] == answer.label:
+                    n_repeated += 1
+                    continue
+                else:
+                    kind = Kind.REFUSED
+                    refused.append(answer.item)
+                append(
+                    kind,
+                    batch=batch_id,
+                    annotator=lease.annotator,
+                    item=answer.item,
+                    label=answer.label,
+                    response_ms=answer.response_ms,
+                    answer_id=answer.id,
+                )
+            return Receipt(n_accepted, n_repeated, tuple(refused))
+
+    def release(self, batch_id: int) -> None:
+        """Gives the unanswered items of a batch back; one that is answered or over already stays as it is."""
+        with self._journal.writing() as (ledger, append):
+            if batch_id in ledger.live:
+                append(Kind.RELEASED, batch=batch_id)
+
+    def leased(self) -> list[Batch]:
+        """Batches that are out, each with its unanswered items only. (After a restart: who still holds what.)"""
+        with self._journal.reading() as ledger:
+            return [
+                replace(lease.batch, items=tuple(item for item in lease.batch.items if item in lease.open_items))
+                for lease in ledger.live.values()
+            ]
+
+    def refresh(self) -> Estimate:
+        """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so."""
+        with self._lock:
+            with self._journal.reading() as ledger:
+                previous = self.estimate if ledger.refreshes else None
+                annotations = ledger.annotations()
+                upto = ledger.position
+            estimate = self._infer(annotations, upto, previous)
+            with self._journal.writing() as (ledger, append):
+                status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config)
+                payload = {
+                    "upto": upto,
+                    "n_annotations": len(annotations),
+                    "confident": int((status == ItemStatus.CONFIDENT).sum()),
+                    "digest": _digest(estimate),
+                }
+                entry = append(Kind.REFRESHED, payload=payload)
+                if self._journal.log.path is not None:
+                    save_estimate(self._journal.log.path, entry.position, estimate)
+                reason = stop_reason(
+                    int((status == ItemStatus.OPEN).sum()),
+                    ledger.n_annotations,
+                    self.dataset.n_items - len(self.prototypes),
+                    ledger.confident_history,
+                    self.config,
+                )
+                if reason and not ledger.stopped:
+                    append(Kind.STOPPED, payload={"reason": reason.value})
+            if self._journal.log.path is not None:
+                remove_other_estimates(self._journal.log.path, entry.position)
+            self._estimate, self._estimate_position = estimate, entry.position
+            return estimate
+
+    def stop(self, reason: StopReason) -> None:
+        """Ends the campaign; `ask` hands nothing out any more. A campaign that is over stays over for its reason."""
+        with self._journal.writing() as (ledger, append):
+            if not ledger.stopped:
+                append(Kind.STOPPED, payload={"reason": reason.value})
+
+    @property
+    def estimate(self) -> Estimate:
+        """The estimate of the last refresh; the first use makes the first refresh."""
+        with self._lock:
+            with self._journal.reading() as ledger:
+                last = ledger.refreshes[-1] if ledger.refreshes else None
+            if last is None:
+                return self.refresh()
+            if self._estimate is None or self._estimate_position != last.position:
+                self._estimate = self._load(last) or deque(self.replay(), maxlen=1).pop()
+                self._estimate_position = last.position
+            return self._estimate
+
+    @property
+    def n_refreshes(self) -> int:
+        with self._journal.reading() as ledger:
+            return len(ledger.refreshes)
+
+    def replay(self) -> Iterator[Estimate]:
+        """Computes the estimate of every refresh again, from the annotations in the log alone.
+
+        Warns if one is not what it was when it was made (another machine, other versions of the libraries).
+        """
+        with self._journal.reading() as ledger:
+            annotations, refreshes = ledger.annotations(), list(ledger.refreshes)
+        estimate: Estimate | None = None
+        for entry in refreshes:
+            assert entry.payload is not None
+            n = entry.payload["n_annotations"]
+            seen = replace(
+                annotations,
+                item=annotations.item[:n],
+                annotator=annotations.annotator[:n],
+                label=annotations.label[:n],
+            )
+            estimate = self._infer(seen, entry.payload["upto"], estimate)
+            if _digest(estimate) != entry.payload["digest"]:
+                warnings.warn(
+                    f"The estimate of log entry {entry.position} differs from the one made then; "
+                    "this machine or its libraries compute differently.",
+                    stacklevel=2,
+                )
+            yield estimate
+
+    def status(self) -> Status:
+        """Counts as of the last refresh, and as of now for annotations and promises."""
+        estimate = self.estimate
+        with self._journal.reading() as ledger:
+            status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config)
+            is_unknown = status != ItemStatus.KNOWN
+            return Status(
+                n_items=int(is_unknown.sum()),
+                n_annotations=ledger.n_annotations,
+                n_new=ledger.n_annotations - ledger.n_refreshed,
+                n_promised=ledger.n_promised,
+                n_open=int((status == ItemStatus.OPEN).sum()),
+                n_confident=int((status == ItemStatus.CONFIDENT).sum()),
+                n_exhausted=int((status == ItemStatus.EXHAUSTED).sum()),
+                mean_risk=float(estimate.risk[is_unknown].mean()),
+                stopped=ledger.stopped,
+            )
+
+    def result(self) -> Result:
+        """The labels as of the last refresh."""
+        estimate = self.estimate
+        with self._journal.reading() as ledger:
+            n_labels = ledger.n_labels.copy()
+            status = item_status(estimate.risk, n_labels, self.prototypes, self.config)
+            return Result(self.dataset, estimate.label, 1 - estimate.risk, n_labels, status)
+
+    def annotations(self) -> Annotations:
+        """All annotations so far, in the order of the log; annotator indices are those of `annotators`."""
+        with self._journal.reading() as ledger:
+            return ledger.annotations()
+
+    @property
+    def annotators(self) -> tuple[str, ...]:
+        """Names in the order of joining."""
+        with self._journal.reading() as ledger:
+            return tuple(ledger.names)
+
+    def _join(self, names: Sequence[str], ledger: Ledger, append: Append) -> None:
+        for name in dict.fromkeys(names):
+            if name not in ledger.index:
+                if self.prior_counts.ndim == 3 and len(ledger.names) == len(self.prior_counts):
+                    raise ConfigError(
+                        f"{name!r} cannot join: prior_counts were given for {len(self.prior_counts)} annotators only; "
+                        "give them for one more, or one (K, K) array for everyone."
+                    )
+                append(Kind.JOINED, annotator=len(ledger.names), payload={"name": name})
+
+    def _plan(self, estimate: Estimate, ledger: Ledger, annotators: Sequence[str], n_batches: int) -> list[Assignment]:
+        settings = self.config.sampler
+        is_free = ledger.n_labels < settings.max_per_item
+        is_free[self.prototypes.item] = False
+        is_free[ledger.promised_items()] = False
+        budget = self.config.budget
+        cap = settings.max_per_annotator or self.dataset.n_items
+        present = [ledger.index[name] for name in dict.fromkeys(annotators)]
+        return plan(
+            estimate.posterior,
+            replace(estimate.confusion, n_annotators=len(ledger.names)),
+            is_free,
+            [Workload(j, ledger.asked(j), cap - ledger.n_asked(j)) for j in present],
+            n_batches,
+            self.config.batch_size,
+            None if budget is None else budget - ledger.n_annotations - ledger.n_promised,
+            self.config.max_risk,
+            settings,
+            rng=generator(self.seed, "ask", ledger.position),
+        )
+
+    def _load(self, refreshed: Entry) -> Estimate | None:
+        path = self._journal.log.path
+        estimate = path and load_estimate(path, refreshed.position, self.prior_counts)
+        assert refreshed.payload is not None
+        return estimate if estimate and _digest(estimate) == refreshed.payload["digest"] else None
+
+    def _infer(self, annotations: Annotations, upto: int, previous: Estimate | None) -> Estimate:
+        estimate, _ = infer(
+            annotations,
+            self._features,
+            self.prototypes,
+            self.prior_counts,
+            self.config,
+            rng=generator(self.seed, "refresh", upto),
+            previous=previous,
+            learner=self._learner,
+            upto=upto,
+        )
+        return estimate
+
+    def _check_answer(self, answer: Answer, lease: Lease, ledger: Ledger) -> None:
+        if answer.item not in lease.batch.items:
+            raise AnswerError(
+                f"Item {answer.item!r} is not in batch {lease.batch.id}; answer only the items that it holds."
+            )
+        K = self.dataset.n_classes
+        if answer.label is not None and not 0 <= answer.label < K:
+            raise AnswerError(f"The label {answer.label!r} is no class; allowed is 0 to {K - 1}, or None for a skip.")
+        used = None if answer.id is None else ledger.answer_ids.get(answer.id)
+        if used is not None and used != (lease.annotator, answer.item):
+            raise AnswerError(
+                f"The answer id {answer.id!r} was used for item {used[1]} before; make a new id for every answer."
+            )
+
+    def _check_same_parts(self) -> None:
+        if self._features.fingerprint != self._fingerprint:
+            raise DataError(
+                f"These features ({self._features.values.shape}) are not those the campaign was made with; "
+                "open it with the same file."
+            )
+        given = "" if self._learner is None else type(self._learner).__qualname__
+        if given != self._learner_name:
+            raise ConfigError(
+                f"The campaign was made with {self._learner_name or 'the built-in learner'}, "
+                f"not {given or 'the built-in learner'}; open it with the same."
+            )
+
+
+def _digest(estimate: Estimate) -> str:
+    digest = blake2b(estimate.label.tobytes(), digest_size=16)
+    digest.update(estimate.risk.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,170 @@
+"""The command line: the library with words. Bad input is one sentence and exit code 2."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from askless import __version__
+from askless.config import SimulationConfig, compose, describe_settings
+from askless.errors import AsklessError, ConfigError
+from askless.report import write_report
+from askless.simulate.experiment import ACCURACY_LEVELS, Row
+from askless.simulate.run import read_config, simulate
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"max_content_width": 110},
+)
+out = Console(highlight=False)
+progress = Console(stderr=True, highlight=False)
+
+DEMO_METHODS = {
+    "majority_vote": ["sampler.max_per_item=7"],
+    "ds_model": ["sampler.max_per_item=7"],
+    "efficient_annotation": [],
+}
+DEMO_SETTINGS = ["dataset=digits", "crowd.n_annotators=30", "crowd.skill=0.7", "seed=0"]
+
+
+@app.callback(invoke_without_command=True)
+def _root(is_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Label large image sets with as few human answers as possible."""
+    if is_version:
+        out.print(f"askless {__version__}")
+        raise typer.Exit
+
+
+@app.command("simulate")
+def simulate_command(
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file of settings; KEY=VALUE wins over it.")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist yet.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Let simulated annotators label a set whose truth is known, and report what it cost.
+
+    For example: askless simulate dataset=digits learner_method=efficient_annotation
+    simulation=structured_noise sampler.algo=greedy_task_assignment seed=3.
+    `askless settings` lists every key. The names of the paper's code are understood too.
+    """
+    is_bare = not settings and config is None
+    composed = read_config(folder) if resume and folder and is_bare else compose(settings or (), config)
+    folder = folder or Path("runs") / _run_name(composed)
+    try:
+        with _display(composed.learner_method) as on_round:
+            summary = simulate(composed, folder, resume=resume, on_round=on_round)
+    except KeyboardInterrupt:
+        progress.print(f"Interrupted. Nothing is lost: go on with askless simulate --out {folder} --resume")
+        raise typer.Exit(130) from None
+    page = write_report([folder], folder / "report.html")
+    if as_json:
+        print(json.dumps(summary))
+    else:
+        out.print(_summary_table([summary]))
+        out.print(f"Report: {page}", soft_wrap=True)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders, to be laid side by side.")],
+    page: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("report.html"),
+) -> None:
+    """Write one self-contained HTML page about one run, or several side by side."""
+    out.print(f"Report: {write_report(runs, page)}", soft_wrap=True)
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with its default and what it means."""
+    table = Table("key", "default", "allowed", "meaning", box=None, pad_edge=False)
+    for row in describe_settings():
+        table.add_row(*row)
+    out.print(table)
+
+
+@app.command()
+def demo(folder: Annotated[Path, typer.Option("--out", help="Folder of the demo's runs.")] = Path("runs/demo")) -> None:
+    """Label 1,797 digits with 30 simulated annotators in three ways and compare what each needs."""
+    if folder.exists() and not (folder / "report.html").exists():
+        raise ConfigError(f"{folder} exists and holds no demo; choose another folder by --out.")
+    shutil.rmtree(folder, ignore_errors=True)
+    summaries = []
+    for method, own in DEMO_METHODS.items():
+        with _display(method) as on_round:
+            config = compose([f"learner_method={method}", *DEMO_SETTINGS, *own])
+            summaries.append(simulate(config, folder / method, on_round=on_round))
+    page = write_report([folder / method for method in DEMO_METHODS], folder / "report.html")
+    first = summaries[0]
+    out.print(
+        f"\n{first['n_items']} images of handwritten digits, {first['n_annotators']} simulated annotators who are "
+        f"right about 70 % of the time.\n{first['n_prototypes']} more images are labelled in advance; only "
+        "efficient_annotation makes use of them.\n"
+    )
+    out.print(_summary_table(summaries))
+    out.print(f"\nReport: {page}", soft_wrap=True)
+
+
+def main() -> None:
+    """Entry point of the `askless` command."""
+    try:
+        app()
+    except AsklessError as error:
+        print(f"askless: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _run_name(config: SimulationConfig) -> str:
+    return f"{config.learner_method}-{Path(config.dataset).name}-{config.simulation}-seed{config.seed}"
+
+
+@contextmanager
+def _display(method: str) -> Iterator[Callable[[Row], None]]:
+    """Shows rounds as they come: one line that changes on a terminal, a line each elsewhere."""
+    if not progress.is_terminal:
+        yield lambda row: progress.print(f"{method}: {_progress_line(row)}", soft_wrap=True)
+        return
+    with Live(console=progress, refresh_per_second=8) as live:
+        yield lambda row: live.update(f"[bold]{method}[/bold]  {_progress_line(row)}")
+
+
+def _progress_line(row: Row) -> str:
+    return (
+        f"round {row['round']}  {row['n_annotations']} annotations  {row['annotations_per_item']:.2f} per item  "
+        f"accuracy {row['posterior_all_top1']:.3f}  finished {row['finished_share']:.0%}  {row['seconds']:.0f} s"
+    )
+
+
+def _summary_table(summaries: list[dict[str, Any]]) -> Table:
+    table = Table(title="Annotations per item", caption="reached: the first round with that accuracy", box=None)
+    table.add_column("method")
+    for level in ACCURACY_LEVELS:
+        table.add_column(f"to {level:.0%}", justify="right")
+    for name in ("at the end", "accuracy", "finished", "ECE", "seconds"):
+        table.add_column(name, justify="right")
+    for summary in summaries:
+        table.add_row(
+            summary["method"],
+            *(_decimals(value) for value in summary["reached"].values()),
+            _decimals(summary["annotations_per_item"]),
+            _decimals(summary["accuracy"], 3),
+            f"{summary['finished_share']:.0%}",
+            _decimals(summary["ece"], 3),
+            _decimals(summary["seconds"], 1),
+        )
+    return table
+
+
+def _decimals(value: float | None, n: int = 2) -> str:
+    return "-" if value is None else f"{value:.{n}f}"

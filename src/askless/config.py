@@ -1,0 +1,357 @@
+"""Typed settings, presets by the paper's names, and its `a.b=c` overrides.
+
+A setting is found at one place only. Later sources win: defaults, `learner_method` preset, `simulation`
+preset, file, overrides. The names of the paper's code are understood everywhere (`PAPER_KEYS`, `PAPER_VALUES`).
+"""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar, get_args, get_origin
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from askless.errors import ConfigError
+
+PriorKind = Literal[
+    "predefined_homogeneous",
+    "homogeneous",
+    "homogeneous_diagonal_perfect",
+    "homogeneous_perfect",
+    "heterogeneous",
+    "heterogeneous_diagonal_perfect",
+    "heterogeneous_perfect",
+]
+CrowdKind = Literal["perfect", "uniform", "structured_noise", "amt_structured_noise", "amt_uniform_noise"]
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class AggregatorSettings(_Settings):
+    """How people's labels become a posterior (the paper's aggregator and optimizer)."""
+
+    algo: Literal["bayes", "majority_vote"] = "bayes"
+    m_step: Literal["soft", "hard"] = Field("soft", description="count posteriors, or the most likely class only")
+    criterion: Literal["soft", "hard"] = Field("soft", description="stop on the likelihood, or on unchanged labels")
+    max_em_steps: int = Field(10, ge=0, description="0: annotators are as the prior says")
+    likelihood_epsilon: float = Field(0.001, ge=0)
+
+
+class PriorSettings(_Settings):
+    """What is believed of an annotator before the first answer (SEED 1.3; all but `predefined` are oracles)."""
+
+    kind: PriorKind = "predefined_homogeneous"
+    strength: float = Field(10.0, gt=0)
+    pos_count: float = Field(2.0, gt=0, description="predefined: weight of a right answer")
+    neg_count: float = Field(1.0, ge=0, description="predefined: weight of all wrong answers together")
+
+
+class LearnerSettings(_Settings):
+    """The machine on frozen features (the paper's learner)."""
+
+    algo: Literal["dummy", "mlp"] = "dummy"
+    max_risk: float = Field(0.1, ge=0, le=1, description="pseudo-labels are taken from items below this risk")
+    n_hidden_layer: int = Field(1, ge=0, le=1)
+    hidden_size: int = Field(64, ge=1)
+    minibatch_size: int = Field(1024, ge=1)
+    max_epochs: int = Field(300, ge=1, description="one class-balanced minibatch each")
+    lr_ratio: float = Field(0.0001, gt=0, description="learning rate / sqrt(minibatch size)")
+    weight_decay: float = Field(0.001, ge=0)
+    calibrate: str = Field("temperature", description="none, temperature, or cv_N for N folds, each with its own")
+    semi_supervised: Literal["none", "pseudolabel"] = "none"
+    early_stop_scope: Literal["local", "global"] = "local"
+    prototype_as_val: bool = True
+
+    @field_validator("calibrate")
+    @classmethod
+    def _known_calibration(cls, value: str) -> str:
+        if not re.fullmatch(r"none|temperature|cv_([2-9]|[1-9]\d+)", value):
+            raise ValueError("allowed is 'none', 'temperature', or 'cv_N' with N >= 2 folds")
+        return value
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds, 0 if the learner is not cross-fitted."""
+        return int(self.calibrate[3:]) if self.calibrate.startswith("cv_") else 0
+
+    @model_validator(mode="after")
+    def _folds_need_prototypes_to_train(self) -> Self:
+        if self.n_folds and self.prototype_as_val:
+            raise ValueError(
+                f"learner.calibrate={self.calibrate} validates on its own folds; set learner.prototype_as_val=false too"
+            )
+        return self
+
+
+class SamplerSettings(_Settings):
+    """Which items for which annotator (the paper's sampler)."""
+
+    algo: Literal["random", "greedy_task_assignment"] = "random"
+    max_per_item: int = Field(3, ge=1)
+    max_per_annotator: int | None = Field(None, ge=1)
+    fill_batches: bool = Field(
+        False, description="when few risky items are left, lower the threshold by 0.01 until a batch is full"
+    )
+
+
+class CampaignConfig(_Settings):
+    """All that a campaign needs to know beside its data."""
+
+    max_risk: float = Field(0.1, ge=0, le=1, description="an item below this risk is finished")
+    batch_size: int = Field(20, ge=1, description="items handed out together")
+    n_batches: int = Field(5, ge=1, description="batches handed out between two refreshes")
+    budget: int | None = Field(None, ge=1, description="most annotations in all")
+    early_stop: bool = Field(False, description="the paper's rule: stop when finished items no longer grow")
+    lease_seconds: float = Field(600.0, gt=0)
+    aggregator: AggregatorSettings = AggregatorSettings()
+    prior: PriorSettings = PriorSettings()
+    learner: LearnerSettings = LearnerSettings()
+    sampler: SamplerSettings = SamplerSettings()
+
+    @model_validator(mode="after")
+    def _majority_vote_has_no_machine(self) -> Self:
+        if self.aggregator.algo == "majority_vote" and self.learner.algo != "dummy":
+            raise ValueError("aggregator.algo=majority_vote has no place for a learner; set learner.algo=dummy")
+        return self
+
+
+class CrowdSettings(_Settings):
+    """Simulated annotators."""
+
+    kind: CrowdKind = "structured_noise"
+    n_annotators: int = Field(50, ge=1)
+    skill: float = Field(0.7, ge=0, le=1, description="mean share of right answers; for uniform and structured_noise")
+    spread: float = Field(0.1, ge=0, lt=0.5, description="standard deviation of skill; likewise")
+    amt_folder: str | None = Field(None, description="folder of group_workers.json and groups.txt; for amt_*")
+
+
+class SimulationConfig(CampaignConfig):
+    """A campaign, its data and its crowd: all that `askless simulate` needs."""
+
+    learner_method: str = "efficient_annotation"
+    simulation: str = "structured_noise"
+    dataset: str = Field("digits", description="'digits', or a folder of features.npy and labels.npy")
+    seed: int = Field(123, ge=0)
+    n_prototypes_per_class: int = Field(10, ge=0)
+    n_data_per_class: int | None = Field(None, ge=1, description="use so many items of each class, not all")
+    n_components: int | None = Field(None, ge=1, description="reduce the features to so many principal components")
+    crowd: CrowdSettings = CrowdSettings()
+
+    @property
+    def campaign(self) -> CampaignConfig:
+        return CampaignConfig(**{name: getattr(self, name) for name in CampaignConfig.model_fields})
+
+    def to_toml(self) -> str:
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+GROUPS = ("learner_method", "simulation")
+
+PAPER_KEYS = {
+    "risk_thres": "max_risk",
+    "n_prototype_per_class": "n_prototypes_per_class",
+    "online.budget": "budget",
+    "online.hit_size": "batch_size",
+    "online.n_hits_per_step": "n_batches",
+    "optimizer.criterion": "aggregator.criterion",
+    "optimizer.max_em_steps": "aggregator.max_em_steps",
+    "optimizer.likelihood_epsilon": "aggregator.likelihood_epsilon",
+    "learner.risk_thres": "learner.max_risk",
+    "learner.batch_size": "learner.minibatch_size",
+    "sampler.max_annotation_per_example": "sampler.max_per_item",
+    "sampler.max_annotation_per_worker": "sampler.max_per_annotator",
+    "worker.type": "crowd.kind",
+    "worker.n": "crowd.n_annotators",
+    "worker.reliability.mean": "crowd.skill",
+    "worker.reliability.std": "crowd.spread",
+    "worker.prior.type": "prior.kind",
+    "worker.prior.strength": "prior.strength",
+    "worker.prior.predefined_params.pos_count": "prior.pos_count",
+    "worker.prior.predefined_params.neg_count": "prior.neg_count",
+}
+
+PAPER_VALUES = {
+    ("aggregator.algo", "mj"): "majority_vote",
+    ("crowd.kind", "uniform_noise"): "amt_uniform_noise",
+    ("prior.kind", "predefined_homegeneous"): "predefined_homogeneous",
+    ("prior.kind", "homegeneous_workers"): "homogeneous",
+    ("prior.kind", "homegeneous_workers_diagonal_perfect"): "homogeneous_diagonal_perfect",
+    ("prior.kind", "homegeneous_workers_perfect"): "homogeneous_perfect",
+    ("prior.kind", "heterogeneous_workers"): "heterogeneous",
+    ("prior.kind", "heterogeneous_workers_diagonal_perfect"): "heterogeneous_diagonal_perfect",
+    ("prior.kind", "heterogeneous_workers_perfect"): "heterogeneous_perfect",
+}
+
+
+def preset(name: str) -> CampaignConfig:
+    """A method of the paper by its name, as the configuration of a campaign.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+    return _validated(CampaignConfig, _nested(_read_preset("learner_method", name)))
+
+
+def preset_names(group: str) -> list[str]:
+    """The presets of one of `GROUPS`, sorted."""
+    folder = resources.files("askless") / "presets" / group
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def compose(overrides: Iterable[str] = (), file: Path | None = None) -> SimulationConfig:
+    """The configuration of a simulation from presets, an optional TOML file and `a.b=c` overrides.
+
+    Raises:
+        ConfigError: an override without `=`, an unreadable file, an unknown key or value.
+    """
+    from_file = _read_toml(file) if file else {}
+    given = from_file | dict(_parse_override(text) for text in overrides)
+    settings: dict[str, Any] = {}
+    for group in GROUPS:
+        name = given.get(group, SimulationConfig.model_fields[group].default)
+        settings |= _read_preset(group, name)
+    return _validated(SimulationConfig, _nested(settings | given))
+
+
+def config_from_toml(text: str) -> SimulationConfig:
+    """Reads back what `SimulationConfig.to_toml` wrote."""
+    return _validated(SimulationConfig, tomllib.loads(text))
+
+
+def describe_settings() -> Iterator[tuple[str, str, str, str]]:
+    """Key, default, allowed values and meaning of every setting of a simulation."""
+    for key, field in _fields():
+        default = "none" if field.default is None else str(field.default)
+        if key in GROUPS:
+            allowed = ", ".join(preset_names(key))
+        elif get_origin(field.annotation) is Literal:
+            allowed = ", ".join(get_args(field.annotation))
+        elif field.annotation is bool:
+            allowed = "true, false"
+        else:
+            bounds = [
+                f"{sign} {getattr(rule, name)}"
+                for rule in field.metadata
+                for name, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
+                if hasattr(rule, name)
+            ]
+            allowed = " and ".join(bounds)
+        yield key, default, allowed, field.description or ""
+
+
+def _read_preset(group: str, name: object) -> dict[str, Any]:
+    names = preset_names(group)
+    if name not in names:
+        raise ConfigError(f"There is no {group} {name!r}; {_choose(str(name), names)}")
+    text = (resources.files("askless") / "presets" / group / f"{name}.toml").read_text()
+    return dict(_flat(tomllib.loads(text)))
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return {_own_key(key): _own_value(key, value) for key, value in _flat(tomllib.loads(file.read_text()))}
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {file} cannot be read ({error.strerror}); check its path."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from error
+
+
+def _parse_override(text: str) -> tuple[str, Any]:
+    key, equals, raw = text.partition("=")
+    if not (key and equals):
+        raise ConfigError(f"{text!r} is no setting; write it as key=value, for example seed=3.")
+    try:
+        value = tomllib.loads(f"value = {raw}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = {"True": True, "False": False}.get(raw, raw)
+    return _own_key(key), _own_value(key, value)
+
+
+def _own_key(key: str) -> str:
+    return PAPER_KEYS.get(key, key)
+
+
+def _own_value(key: str, value: Any) -> Any:
+    if value in ("none", "null", "None") and _allows_none(_own_key(key)):
+        return None
+    return PAPER_VALUES.get((_own_key(key), value), value) if isinstance(value, str) else value
+
+
+def _fields(model: type[BaseModel] = SimulationConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _fields(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+def _allows_none(key: str) -> bool:
+    return any(name == key and field.default is None for name, field in _fields())
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Undoes `_flat`."""
+    tree: dict[str, Any] = {}
+    for key, value in settings.items():
+        *groups, name = key.split(".")
+        branch = tree
+        for group in groups:
+            branch = branch.setdefault(group, {})
+            if not isinstance(branch, dict):
+                raise ConfigError(_unknown_key(key))
+        branch[name] = value
+    return tree
+
+
+def _validated(model: type[Model], settings: dict[str, Any]) -> Model:
+    try:
+        return model.model_validate(settings)
+    except ValidationError as invalid:
+        raise ConfigError(" ".join(_sentence(error) for error in invalid.errors())) from None
+
+
+def _sentence(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return _unknown_key(key)
+    came = error["input"]
+    if error["type"] == "value_error" and not isinstance(came, str):
+        return f"{error['ctx']['error']}."
+    if error["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        return f"{key}={came!r} is not known; {_choose(str(came), allowed)}"
+    if error["type"] == "value_error":
+        return f"{key}={came!r} is not known; {error['ctx']['error']}."
+    if error["type"] == "model_type":
+        return f"{key}={came!r} is a group of settings; {_choose(key, [name for name, _ in _fields()])}"
+    rule = error["msg"].replace("Input should be", "allowed is", 1)
+    return f"{key}={came!r} does not fit: {rule[0].lower()}{rule[1:]}."
+
+
+def _unknown_key(key: str) -> str:
+    return f"There is no setting {key!r}; {_choose(key, [name for name, _ in _fields()])}"
+
+
+def _choose(came: str, allowed: list[str]) -> str:
+    near = difflib.get_close_matches(came, allowed, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
+    return f"{hint}: {', '.join(allowed)}."

@@ -1,0 +1,174 @@
+"""From people's labels to a posterior: majority vote, and EM over Dirichlet confusion matrices.
+
+The model (Dawid and Skene 1979; the paper, section 3): an item has one true class y; annotator j says z with
+probability `confusion[j, y, z]`, independently for each item; every row of a confusion matrix has a Dirichlet
+prior. EM is two sparse products with the vote matrix S (items x pairs), where a pair is an annotator and a label:
+
+    E:  log posterior = log item prior + S @ log P(pair | y)        M:  counts = S.T @ posterior
+
+so that one iteration costs O(annotations x K), whatever the number of items and annotators.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.special import softmax, xlogy
+
+from askless.config import AggregatorSettings
+from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray
+
+EPSILON = 1e-8
+"""Added to every probability before its logarithm, as in the paper's code; also the width of a tie."""
+
+
+@dataclass(frozen=True)
+class EMInfo:
+    """How EM went, one entry per iteration.
+
+    Args:
+        objectives: log posterior density of the confusions that the iteration started from, in nats, up to a
+            constant: sum over items of log P(its labels) + log Dirichlet prior. Never falls with the soft M-step.
+        likelihoods: mean over annotations of P(label | most likely class), after the M-step (SEED 1.6).
+        has_converged: whether the stop criterion fired before the iterations ran out.
+    """
+
+    objectives: tuple[float, ...]
+    likelihoods: tuple[float, ...]
+    has_converged: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """Annotations grouped by item, ready for the two products.
+
+    Args:
+        items: (V,) the items that have annotations, sorted.
+        pair: (M,) for each annotation its column in `matrix`.
+        row: (M,) for each annotation its row in `matrix`.
+        matrix: (V, Q) sparse: how often each pair occurs for each item.
+    """
+
+    items: IntArray
+    pair: IntArray
+    row: IntArray
+    matrix: sparse.csr_array[np.float64]
+    transposed: sparse.csr_array[np.float64]
+
+
+def group(annotations: Annotations, prior_counts: FloatArray) -> tuple[Votes, Confusion]:
+    """The vote matrix, and the confusions as the prior has them, over the pairs that occur."""
+    K = annotations.n_classes
+    items, row = np.unique(annotations.item, return_inverse=True)
+    pairs, pair = np.unique(annotations.annotator * K + annotations.label, return_inverse=True)
+    matrix = sparse.csr_array((np.ones(len(annotations)), (row, pair)), shape=(len(items), len(pairs)))
+    prior_only = Confusion(prior_counts, pairs // K, pairs % K, np.zeros((len(pairs), K)), annotations.n_annotators)
+    return Votes(items, pair, row, matrix, matrix.T.tocsr()), prior_only
+
+
+def fit(
+    annotations: Annotations,
+    prior_counts: FloatArray,
+    machine: Float32Array | None,
+    settings: AggregatorSettings,
+    *,
+    rng: np.random.Generator,
+) -> tuple[Confusion, FloatArray, EMInfo]:
+    """EM from the prior until the criterion fires or `max_em_steps` iterations are done.
+
+    Args:
+        annotations: M labels.
+        prior_counts: Dirichlet counts, row = truth, every row sum positive: (K, K) or (J, K, K).
+        machine: (N, K) belief of the learner about each item, or none.
+        settings: which M-step, which criterion.
+        rng: breaks ties of the hard M-step.
+
+    Returns:
+        The confusions after the last M-step; (N, K) the log likelihood of each item's labels under them, zero
+        for items without labels; how it went.
+    """
+    votes, confusion = group(annotations, prior_counts)
+    log_prior = log_item_prior(annotations.n_classes, None if machine is None else machine[votes.items])
+    m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
+    objectives: list[float] = []
+    likelihoods: list[float] = []
+    labels: list[IntArray] = []
+    has_converged = False
+    while len(votes.items) and len(objectives) < settings.max_em_steps and not has_converged:
+        log_joint = log_prior + log_likelihood(votes, confusion)
+        posterior = softmax(log_joint, axis=1)
+        objectives.append(_objective(log_joint, confusion))
+        confusion = m_step(votes, confusion, posterior, rng)
+        labels.append(posterior.argmax(axis=1))
+        likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
+        has_converged = len(objectives) > 1 and (
+            abs(likelihoods[-1] - likelihoods[-2]) < settings.likelihood_epsilon
+            if settings.criterion == "soft"
+            else np.array_equal(labels[-1], labels[-2])
+        )
+    evidence = np.zeros((annotations.n_items, annotations.n_classes))
+    evidence[votes.items] = log_likelihood(votes, confusion)
+    return confusion, evidence, EMInfo(tuple(objectives), tuple(likelihoods), has_converged)
+
+
+def log_item_prior(n_classes: int, machine: npt.NDArray[np.floating] | None) -> FloatArray:
+    """Log of the uniform class prior and, where there is one, of the machine's belief (SEED 1.7)."""
+    uniform = np.full(n_classes, np.log(1.0 / n_classes + EPSILON))
+    return uniform if machine is None else uniform + np.log(machine.astype(np.float64) + EPSILON)
+
+
+def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
+    """(V, K): log P(all labels of an item | y)."""
+    product: FloatArray = votes.matrix @ np.log(confusion.pair_probabilities() + EPSILON)
+    return product
+
+
+def e_step(evidence: FloatArray, machine: Float32Array | None) -> FloatArray:
+    """The posterior (N, K) from the log likelihood of each item's labels (N, K) and the machine's belief."""
+    posterior: FloatArray = softmax(evidence + log_item_prior(evidence.shape[1], machine), axis=1)
+    return posterior
+
+
+def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:
+    """Expected counts: an item counts for each class as much as its posterior says."""
+    return replace(confusion, counts=np.asarray(votes.transposed @ posterior))
+
+
+def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: np.random.Generator) -> Confusion:
+    """The paper's counts: an item counts fully for its most likely class; ties are broken at random (SEED 1.8)."""
+    labels = _argmax_with_random_ties(posterior, rng)
+    K = confusion.n_classes
+    counts = np.bincount(votes.pair * K + labels[votes.row], minlength=len(confusion.counts) * K)
+    return replace(confusion, counts=counts.reshape(-1, K).astype(np.float64))
+
+
+def majority_vote(annotations: Annotations) -> FloatArray:
+    """(N, K): the share of each class among an item's labels; uniform for an item without labels."""
+    N, K = annotations.n_items, annotations.n_classes
+    votes = np.bincount(annotations.item * K + annotations.label, minlength=N * K).reshape(N, K).astype(np.float64)
+    total = votes.sum(axis=1, keepdims=True)
+    share: FloatArray = np.divide(votes, total, out=np.full((N, K), 1.0 / K), where=total > 0)
+    return share
+
+
+def _argmax_with_random_ties(posterior: FloatArray, rng: np.random.Generator) -> IntArray:
+    labels: IntArray = posterior.argmax(axis=1)
+    is_near = posterior >= posterior.max(axis=1, keepdims=True) - EPSILON
+    tied = np.flatnonzero(is_near.sum(axis=1) > 1)
+    labels[tied] = np.where(is_near[tied], rng.random((len(tied), posterior.shape[1])), -1.0).argmax(axis=1)
+    return labels
+
+
+def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> float:
+    return float(confusion.pair_probabilities()[votes.pair, labels[votes.row]].mean())
+
+
+def _objective(log_joint: FloatArray, confusion: Confusion) -> float:
+    """Evidence of the items plus the log Dirichlet density, both up to constants of the data."""
+    peak = log_joint.max(axis=1)
+    evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
+    prior = confusion.pair_prior()
+    gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
+    totals = confusion.prior_counts.sum(-1)
+    return float(evidence.sum() + gain.sum() - xlogy(totals, confusion.row_totals / totals).sum())

@@ -1,0 +1,98 @@
+"""The idea: people and machine joined into one estimate (the paper, section 3; its `Optimizer`).
+
+    P(y | labels, features)  ~  P(y) * machine(y | features) * product over labels of confusion[annotator, y, label]
+
+One refresh runs EM over the annotators with the machine's last belief as item prior, fits the learner to the
+resulting posterior, and lets its new belief replace the old one in the product.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from askless.config import CampaignConfig
+from askless.core import aggregate
+from askless.core.learner import Learner
+from askless.core.machine import believe
+from askless.types import Annotations, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
+
+
+@dataclass(frozen=True)
+class Info:
+    """How an inference went.
+
+    Args:
+        em: the iterations of EM; none for majority vote.
+        is_machine_new: whether the learner just fitted is in use, and not an earlier one (or none).
+    """
+
+    em: aggregate.EMInfo | None
+    is_machine_new: bool
+
+
+def infer(
+    annotations: Annotations,
+    features: Features,
+    prototypes: Prototypes,
+    prior_counts: FloatArray,
+    config: CampaignConfig,
+    *,
+    rng: np.random.Generator,
+    previous: Estimate | None = None,
+    learner: Learner | None = None,
+    upto: int = 0,
+) -> tuple[Estimate, Info]:
+    """One refresh.
+
+    Args:
+        annotations: everything people have said so far.
+        features: (N, D).
+        prototypes: items whose label is known; their posterior is one-hot.
+        prior_counts: Dirichlet counts of a confusion matrix, row = truth: (K, K) or (J, K, K).
+        config: which aggregator, which learner.
+        rng: ties, splits, minibatches.
+        previous: the last estimate; its machine is the item prior of EM and, with
+            `early_stop_scope` global, stays in use until a better one is found. None: neither.
+        learner: plugged in instead of the paper's network.
+        upto: the log position of the last annotation.
+    """
+    if config.aggregator.algo == "majority_vote":
+        return _by_majority(annotations, prototypes, prior_counts, upto)
+
+    old = None if previous is None else previous.machine
+    confusion, evidence, em = aggregate.fit(annotations, prior_counts, old, config.aggregator, rng=rng)
+    machine, loss, is_machine_new = None, np.inf, False
+    if config.learner.algo != "dummy":
+        is_annotated = np.bincount(annotations.item, minlength=annotations.n_items) > 0
+        belief = aggregate.e_step(evidence, old)
+        machine, loss = believe(features, prototypes, belief, is_annotated, config.learner, rng=rng, learner=learner)
+        is_machine_new = machine is not None
+        if previous and config.learner.early_stop_scope == "global" and loss >= previous.machine_loss:
+            machine, loss, is_machine_new = old, previous.machine_loss, False
+
+    posterior = aggregate.e_step(evidence, machine)
+    return _estimate(posterior, confusion, prototypes, machine, loss, em.objectives, upto), Info(em, is_machine_new)
+
+
+def _by_majority(
+    annotations: Annotations, prototypes: Prototypes, prior_counts: FloatArray, upto: int
+) -> tuple[Estimate, Info]:
+    posterior = aggregate.majority_vote(annotations)
+    votes, prior_only = aggregate.group(annotations, prior_counts)
+    confusion = aggregate.m_step_soft(votes, prior_only, posterior[votes.items])
+    return _estimate(posterior, confusion, prototypes, None, np.inf, (), upto), Info(None, False)
+
+
+def _estimate(
+    posterior: FloatArray,
+    confusion: Confusion,
+    prototypes: Prototypes,
+    machine: Float32Array | None,
+    machine_loss: float,
+    objectives: tuple[float, ...],
+    upto: int,
+) -> Estimate:
+    K = posterior.shape[1]
+    posterior[prototypes.item] = np.eye(K)[prototypes.label]
+    objective = objectives[-1] if objectives else 0.0
+    return Estimate(posterior, confusion, np.full(K, 1.0 / K), machine, machine_loss, objective, upto)

@@ -1,0 +1,146 @@
+"""What the machine believes of every item: which items may train a learner, fitting it, calibrating it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.special import softmax
+
+from askless.config import LearnerSettings
+from askless.core.calibrate import log_loss, safe_temperature
+from askless.core.learner import Learner, Network
+from askless.errors import ConfigError
+from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
+
+TINY = float(np.finfo(np.float32).tiny)
+
+Part = tuple[IntArray, IntArray]
+"""Items to train on, items to validate on."""
+
+
+def check_settings(settings: LearnerSettings, prototypes: Prototypes) -> None:
+    """Raises ConfigError if a learner should be validated on prototypes and there are none."""
+    if settings.algo != "dummy" and not settings.n_folds and not len(prototypes):
+        raise ConfigError(
+            "The learner is validated on prototypes and there are none; give some "
+            "(n_prototypes_per_class=10), or set learner.calibrate=cv_3 learner.prototype_as_val=false."
+        )
+
+
+def believe(
+    features: Features,
+    prototypes: Prototypes,
+    posterior: FloatArray,
+    is_annotated: BoolArray,
+    settings: LearnerSettings,
+    *,
+    rng: np.random.Generator,
+    learner: Learner | None = None,
+) -> tuple[Float32Array | None, float]:
+    """Fits a learner to what is believed so far and asks it about every item (SEED 1.9, 1.10).
+
+    Args:
+        features: (N, D).
+        prototypes: items whose label is known.
+        posterior: (N, K) what is believed without the new learner.
+        is_annotated: (N,) whether anyone has labelled the item.
+        settings: masks, validation, calibration.
+        rng: splits, initial weights, minibatches.
+        learner: used in place of the paper's network.
+
+    Returns:
+        (N, K) calibrated probabilities and the uncalibrated validation loss in nats, averaged over folds;
+        none and infinity if there is nothing yet to train or validate on.
+    """
+    label = posterior.argmax(axis=1)
+    label[prototypes.item] = prototypes.label
+    may_train = is_annotated if settings.semi_supervised == "none" else 1 - posterior.max(axis=1) < settings.max_risk
+    may_train = may_train.copy()
+    may_train[prototypes.item] = False
+    if settings.n_folds:
+        parts = list(_folds(np.union1d(np.flatnonzero(may_train), prototypes.item), label, settings.n_folds, rng))
+    else:
+        parts = [_split(np.flatnonzero(may_train), prototypes, label, settings.prototype_as_val, rng)]
+    fitted = [
+        _fit_and_predict(features, part, label, posterior.shape[1], settings, rng, learner)
+        for part in parts
+        if len(part[0]) and len(part[1])
+    ]
+    if not fitted:
+        return None, np.inf
+    beliefs, losses = zip(*fitted, strict=True)
+    return np.mean(beliefs, axis=0, dtype=np.float32), float(np.mean(losses))
+
+
+def _fit_and_predict(
+    features: Features,
+    part: Part,
+    label: IntArray,
+    n_classes: int,
+    settings: LearnerSettings,
+    rng: np.random.Generator,
+    learner: Learner | None,
+) -> tuple[Float32Array, float]:
+    train, validation = part
+    targets = np.zeros((len(train), n_classes), np.float32)
+    targets[np.arange(len(train)), label[train]] = 1
+    class_size = np.bincount(label[train], minlength=n_classes)
+    weights = (1.0 / class_size[label[train]]).astype(np.float32)
+    if learner is None:
+        learner = Network(settings, (features.values[validation], label[validation]), rng)
+    learner.fit(features.values[train], targets, weights)
+
+    belief = np.empty((len(features), n_classes), np.float32)
+    for start, block in features.blocks():
+        belief[start : start + len(block)] = learner.predict_proba(block)
+    log_belief = _log(belief[validation])
+    loss = log_loss(log_belief, label[validation])
+    if settings.calibrate != "none":
+        temperature = safe_temperature(log_belief, label[validation])
+        for start, block in features.blocks():
+            rows = slice(start, start + len(block))
+            belief[rows] = softmax(_log(belief[rows]) / temperature, axis=1)
+    return belief, loss
+
+
+def _split(
+    train: IntArray, prototypes: Prototypes, label: IntArray, prototype_as_val: bool, rng: np.random.Generator
+) -> Part:
+    """Prototypes validate, or as many items drawn at random do; then each class is balanced between the two.
+
+    A class with too few validation items gets some back from training; a class with less to train on than to
+    validate on gives half of its validation items to training. Drawn anew at every call, as in the paper.
+    """
+    if prototype_as_val:
+        validation = prototypes.item
+    else:
+        pool = np.union1d(train, prototypes.item)
+        validation = rng.choice(pool, min(len(prototypes), len(pool)), replace=False)
+        train = np.setdiff1d(pool, validation)
+    to_validation: list[IntArray] = []
+    to_train: list[IntArray] = []
+    for c, n_prototypes in enumerate(np.bincount(prototypes.label)):
+        train_c, validation_c = train[label[train] == c], validation[label[validation] == c]
+        missing = n_prototypes // 2 - len(validation_c)
+        if missing > 0:
+            to_validation.append(rng.choice(train_c, min(missing, len(train_c)), replace=False))
+        elif len(train_c) < len(validation_c):
+            to_train.append(rng.choice(validation_c, len(validation_c) // 2, replace=False))
+    return _move(train, to_train, to_validation), _move(validation, to_validation, to_train)
+
+
+def _move(kept: IntArray, gained: list[IntArray], lost: list[IntArray]) -> IntArray:
+    empty = np.empty(0, np.int64)
+    return np.setdiff1d(np.union1d(kept, np.concatenate([empty, *gained])), np.concatenate([empty, *lost]))
+
+
+def _folds(pool: IntArray, label: IntArray, n_folds: int, rng: np.random.Generator) -> Iterator[Part]:
+    """Folds that each hold their share of every class (the paper draws until one fold happens to)."""
+    shuffled = rng.permutation(pool)
+    by_class = shuffled[np.argsort(label[shuffled], kind="stable")]
+    fold = np.arange(len(by_class)) % n_folds
+    for held_out in range(n_folds):
+        yield np.sort(by_class[fold != held_out]), np.sort(by_class[fold == held_out])
+
+
+def _log(probability: Float32Array) -> FloatArray:
+    return np.log(np.maximum(probability, TINY), dtype=np.float64)

@@ -1,0 +1,74 @@
+"""Where every item stands, and when a campaign is over."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from askless.config import CampaignConfig
+from askless.types import FloatArray, IntArray, Prototypes
+
+
+class ItemStatus(StrEnum):
+    """open: to be asked about; confident: risk below `max_risk`; exhausted: risky, but asked about often
+    enough; known: a prototype."""
+
+    OPEN = "open"
+    CONFIDENT = "confident"
+    EXHAUSTED = "exhausted"
+    KNOWN = "known"
+
+
+class StopReason(StrEnum):
+    """finished: no item is open; budget: spent; early_stop: the paper's rule; no_annotator: nobody who is there
+    may be asked about any open item."""
+
+    FINISHED = "finished"
+    BUDGET = "budget"
+    EARLY_STOP = "early_stop"
+    NO_ANNOTATOR = "no_annotator"
+
+
+def item_status(
+    risk: FloatArray, n_annotations: IntArray, prototypes: Prototypes, config: CampaignConfig
+) -> npt.NDArray[np.str_]:
+    """(N,) values of `ItemStatus`, from the risk (N,) of each item and the number of labels (N,) it has."""
+    is_exhausted = n_annotations >= config.sampler.max_per_item
+    status = np.where(is_exhausted, ItemStatus.EXHAUSTED.value, ItemStatus.OPEN.value)
+    status = np.where(risk < config.max_risk, ItemStatus.CONFIDENT.value, status)
+    status[prototypes.item] = ItemStatus.KNOWN.value
+    return status
+
+
+def stop_reason(
+    n_open: int, n_annotations: int, n_items: int, confident_history: Sequence[int], config: CampaignConfig
+) -> StopReason | None:
+    """Why the campaign is over, or none.
+
+    Args:
+        n_open: open items.
+        n_annotations: labels so far.
+        n_items: items to label, prototypes left out.
+        confident_history: number of confident items after each refresh.
+    """
+    if n_open == 0:
+        return StopReason.FINISHED
+    if config.budget is not None and n_annotations >= config.budget:
+        return StopReason.BUDGET
+    per_round = config.batch_size * config.n_batches
+    if config.early_stop and has_stalled(confident_history, n_annotations, n_items, per_round):
+        return StopReason.EARLY_STOP
+    return None
+
+
+def has_stalled(confident_history: Sequence[int], n_annotations: int, n_items: int, per_round: int) -> bool:
+    """The paper's global early stop (SEED 1.12): the record number of confident items is not recent.
+
+    Recent means within the last m = max(5000 // per_round, 5) refreshes; before more than m refreshes or
+    half an annotation per item it never fires.
+    """
+    recent = max(5000 // per_round, 5)
+    if len(confident_history) <= recent or n_annotations < n_items / 2:
+        return False
+    return max(confident_history) not in confident_history[-recent:]

@@ -1,0 +1,115 @@
+"""Which items for which annotator: at random, or each batch to whom is believed to know it best.
+
+An item may be asked about if it is free (below its cap, promised to nobody) and risky. Nobody is asked twice about
+one item, nobody beyond their capacity. A batch may be short, and a plan may hold fewer batches than were wished for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from askless.config import SamplerSettings
+from askless.types import BoolArray, Confusion, FloatArray, IntArray
+
+THRESHOLD_STEP = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """One annotator who is there: index, the items already asked about (any order), how many more are allowed."""
+
+    annotator: int
+    asked: IntArray
+    capacity: int
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """Items for one annotator, with the score of each: the risk of the item (`random`), or the chance that this
+    annotator is right about it (`greedy_task_assignment`)."""
+
+    annotator: int
+    items: IntArray
+    scores: FloatArray
+
+
+def plan(
+    posterior: FloatArray,
+    confusion: Confusion,
+    is_free: BoolArray,
+    workloads: Sequence[Workload],
+    n_batches: int,
+    batch_size: int,
+    budget: int | None,
+    max_risk: float,
+    settings: SamplerSettings,
+    *,
+    rng: np.random.Generator,
+) -> list[Assignment]:
+    """Up to `n_batches` batches of up to `batch_size` items, each for another annotator, no item twice.
+
+    Args:
+        posterior: (N, K).
+        confusion: what is believed of the annotators; used by the greedy sampler.
+        is_free: (N,) items below their cap that nobody holds.
+        workloads: the annotators who are there.
+        budget: most items in all, or none.
+        max_risk: items below this risk are finished.
+        settings: which sampler.
+        rng: which items, ties, and for `random` which annotators.
+    """
+    risk = 1.0 - posterior.max(axis=1)
+    is_free = is_free.copy()
+    left = budget if budget is not None else int(is_free.sum())
+    waiting = [workloads[position] for position in rng.permutation(len(workloads)) if workloads[position].capacity > 0]
+    is_greedy = settings.algo == "greedy_task_assignment"
+    chosen: list[Assignment] = []
+    while waiting and len(chosen) < n_batches and left > 0:
+        drawn = np.empty(0, np.int64)
+        if is_greedy:
+            drawn = _draw(_eligible(is_free, risk, max_risk, batch_size, settings), batch_size, rng)
+            waiting = _best_first(waiting, posterior[drawn], confusion, rng)
+        workload = waiting.pop(0)
+        size = min(batch_size, workload.capacity, left)
+        may_ask = is_free.copy()
+        may_ask[workload.asked] = False
+        items = drawn[may_ask[drawn]][:size]
+        may_ask[items] = False
+        others = _eligible(may_ask, risk, max_risk, size - len(items), settings)
+        items = np.concatenate([items, _draw(others, size - len(items), rng)])
+        if len(items):
+            is_free[items] = False
+            left -= len(items)
+            scores = posterior[items] @ confusion.diagonal[workload.annotator] if is_greedy else risk[items]
+            chosen.append(Assignment(workload.annotator, items, scores))
+    return chosen
+
+
+def _eligible(
+    may_ask: BoolArray, risk: FloatArray, max_risk: float, n_wanted: int, settings: SamplerSettings
+) -> IntArray:
+    """Items to choose from. With `fill_batches`, the paper's rule for a batch that would be short (SEED 1.11):
+    the threshold goes down in steps of 0.01 until there are enough, at the lowest to zero."""
+    eligible = np.flatnonzero(may_ask & (risk >= max_risk))
+    if settings.fill_batches:
+        threshold = max_risk
+        while len(eligible) < n_wanted and threshold > 0:
+            threshold -= THRESHOLD_STEP
+            eligible = np.flatnonzero(may_ask & (risk > threshold))
+    return eligible
+
+
+def _draw(items: IntArray, size: int, rng: np.random.Generator) -> IntArray:
+    return rng.choice(items, min(size, len(items)), replace=False)
+
+
+def _best_first(
+    workloads: list[Workload], posterior: FloatArray, confusion: Confusion, rng: np.random.Generator
+) -> list[Workload]:
+    """By the mean chance of being right about items with this posterior (n, K); near-ties (1e-8) at random."""
+    if not len(posterior):
+        return workloads
+    annotators = [workload.annotator for workload in workloads]
+    skill = confusion.diagonal[annotators] @ posterior.mean(axis=0) + rng.random(len(workloads)) * 1e-8
+    return [workloads[position] for position in np.argsort(-skill)]

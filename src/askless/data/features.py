@@ -1,0 +1,59 @@
+"""Features from disk, and fewer of them."""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from askless.errors import DataError
+from askless.types import Features
+
+
+def read_features(path: Path) -> Features:
+    """Memory-maps a `.npy` file of shape (N, D); row i is item i.
+
+    Raises:
+        DataError: no such file, not a plain `.npy` array, or not what `Features` allows.
+    """
+    try:
+        values = np.lib.format.open_memmap(path, mode="r")
+    except OSError as error:
+        raise DataError(f"The features {path} cannot be read ({error.strerror}); check the path.") from error
+    except (ValueError, EOFError) as error:
+        raise DataError(
+            f"{path} is not a plain .npy array of numbers ({error}); "
+            "write it with numpy.save as float16 or float32, without pickled objects."
+        ) from error
+    return Features(values)
+
+
+def reduce(features: Features, n_components: int) -> Features:
+    """The first principal components of the features, fitted on all rows and without any label.
+
+    One constant scales all components, so that their mean variance is 1 and their proportions stay.
+
+    Args:
+        features: (N, D).
+        n_components: C, at most min(N, D).
+
+    Returns:
+        (N, C) float32, the component with most variance first; the same input gives the same output.
+
+    Raises:
+        DataError: more components asked than there are, or all rows are equal.
+    """
+    most = min(features.values.shape)
+    if not 1 <= n_components <= most:
+        raise DataError(
+            f"{n_components} components were asked of features of shape {features.values.shape}; "
+            f"choose n_components from 1 to {most}."
+        )
+    centred = features.values - features.values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if not centred.any():
+        raise DataError("All rows of the features are equal, so they have no components; give others.")
+
+    n_items, n_dimensions = centred.shape
+    solver = "covariance_eigh" if n_items >= n_dimensions else "full"
+    components = PCA(n_components, svd_solver=solver, copy=False).fit_transform(centred)
+    scale = np.sqrt(components.var(axis=0, dtype=np.float64).mean())
+    return Features((components / scale).astype(np.float32))

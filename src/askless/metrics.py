@@ -1,0 +1,53 @@
+"""How good the labels are, for those who know the truth: simulations and benchmarks."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from askless.core.calibrate import calibration_error
+from askless.types import BoolArray, IntArray
+
+N_BINS = 10
+TOPS = (1, 5, 10)
+
+
+def accuracy_metrics(
+    probability: npt.NDArray[np.floating] | None, truth: IntArray, scopes: Mapping[str, BoolArray]
+) -> dict[str, float | int | None]:
+    """Top-1, 5, 10 accuracy, number right and calibration error (10 bins, SEED 1.14) within each scope.
+
+    Args:
+        probability: (n, K) belief, rows sum to 1; none gives None for everything.
+        truth: (n,) classes.
+        scopes: names and (n,) masks; a scope without items gives None.
+
+    Returns:
+        Keys `{scope}_top1`, `_top5`, `_top10`, `_correct`, `_ece`.
+    """
+    names = [*(f"top{top}" for top in TOPS), "correct", "ece"]
+    if probability is None:
+        return {f"{scope}_{name}": None for scope in scopes for name in names}
+    rank = rank_of_truth(probability, truth)
+    confidence = probability.max(axis=1)
+    metrics: dict[str, float | int | None] = {}
+    for scope, mask in scopes.items():
+        values: list[float | int | None] = [None] * len(names)
+        if mask.any():
+            is_right = rank[mask] == 0
+            error = calibration_error(confidence[mask], is_right, N_BINS)
+            values = [*(float((rank[mask] < top).mean()) for top in TOPS), int(is_right.sum()), error]
+        metrics |= {f"{scope}_{name}": value for name, value in zip(names, values, strict=True)}
+    return metrics
+
+
+def rank_of_truth(probability: npt.NDArray[np.floating], truth: IntArray) -> IntArray:
+    """(n,) how many classes come before the true one: a larger probability, or the same and a lower index."""
+    own = probability[np.arange(len(truth)), truth][:, None]
+    is_before = (probability > own) | ((probability == own) & (np.arange(probability.shape[1]) < truth[:, None]))
+    return np.asarray(is_before.sum(axis=1), dtype=np.int64)
+
+
+def mean_accuracy(probability: npt.NDArray[np.floating], truth: IntArray) -> float:
+    """Share of rows whose most likely class is the truth; the lowest index wins a tie."""
+    return float((probability.argmax(axis=1) == truth).mean())

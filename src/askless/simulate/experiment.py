@@ -1,0 +1,84 @@
+"""A simulated crowd drives a campaign: the same calls as people make, and measurements against the truth."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import numpy as np
+
+from askless.campaign import Campaign
+from askless.core.risk import ItemStatus, StopReason
+from askless.metrics import accuracy_metrics
+from askless.simulate.crowds import Crowd
+from askless.simulate.sources import Source
+
+Row: TypeAlias = dict[str, int | float | None]
+"""One line of `metrics.csv`, see `measure`."""
+
+ACCURACY_LEVELS = (0.80, 0.85, 0.90, 0.95)
+
+
+def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
+    """The loop: ask, tell, refresh, until the campaign stops. Yields after every refresh, the first one included.
+
+    A campaign that was cut off anywhere goes on as if it had not been: batches still out are answered first, and
+    answers that no refresh has seen are refreshed before anyone is asked anew.
+    """
+    campaign.join(crowd.available())
+    if campaign.n_refreshes == 0:
+        campaign.refresh()
+    yield
+    while not (status := campaign.status()).stopped:
+        batches = campaign.leased()
+        if not batches and not status.n_new:
+            batches = campaign.ask(crowd.available())
+            if not batches:
+                campaign.stop(StopReason.NO_ANNOTATOR)
+                return
+        for batch in batches:
+            campaign.tell(batch.id, crowd.answer(batch))
+        campaign.refresh()
+        yield
+
+
+def measure(campaign: Campaign, source: Source) -> Row:
+    """How good the current estimate is, over the items to label (prototypes left out).
+
+    Counts per status; for posterior and machine apart, and for the items of each status and all of them:
+    `{posterior|machine}_{all|confident|open|exhausted}_{top1|top5|top10|correct|ece}`.
+    """
+    status, estimate = campaign.status(), campaign.estimate
+    item_status = campaign.result().status
+    to_label = item_status != ItemStatus.KNOWN
+    scopes = {"all": np.ones(status.n_items, bool)} | {
+        name: item_status[to_label] == name for name in (ItemStatus.CONFIDENT, ItemStatus.OPEN, ItemStatus.EXHAUSTED)
+    }
+    truth = source.truth[to_label]
+    machine = None if estimate.machine is None else estimate.machine[to_label]
+    by_source = {"posterior": estimate.posterior[to_label], "machine": machine}
+    accuracies = {
+        f"{name}_{key}": value
+        for name, probability in by_source.items()
+        for key, value in accuracy_metrics(probability, truth, scopes).items()
+    }
+    return {
+        "round": campaign.n_refreshes - 1,
+        "n_annotations": status.n_annotations,
+        "annotations_per_item": status.n_annotations / status.n_items,
+        "mean_risk": status.mean_risk,
+        "n_confident": status.n_confident,
+        "n_open": status.n_open,
+        "n_exhausted": status.n_exhausted,
+        "finished_share": status.n_confident / status.n_items,
+        "finished_accuracy": accuracies["posterior_confident_top1"],
+        **accuracies,
+    }
+
+
+def reached(rows: list[Row]) -> dict[str, float | None]:
+    """Annotations per item of the first round with at least each of `ACCURACY_LEVELS`; None where none had."""
+    return {
+        f"{level:.2f}": next(
+            (row["annotations_per_item"] for row in rows if (row["posterior_all_top1"] or 0) >= level), None
+        )
+        for level in ACCURACY_LEVELS
+    }

@@ -1,0 +1,252 @@
+"""A simulation with a folder of its own: everything about it, and enough to go on with it after a kill."""
+
+import csv
+import json
+import os
+import platform
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from askless.campaign import Campaign
+from askless.config import SimulationConfig, config_from_toml
+from askless.core.risk import ItemStatus
+from askless.errors import ConfigError, DataError
+from askless.simulate.crowds import Crowd, make_crowd, prior_counts
+from askless.simulate.experiment import Row, measure, reached, run_rounds
+from askless.simulate.sources import Source, load
+
+N_RISKIEST = 24
+LIBRARIES = ("askless", "numpy", "scipy", "scikit-learn", "sqlalchemy", "pydantic")
+
+
+def simulate(
+    config: SimulationConfig,
+    folder: Path | None = None,
+    *,
+    resume: bool = False,
+    on_round: Callable[[Row], None] = lambda row: None,
+) -> dict[str, Any]:
+    """Runs a simulation to its end.
+
+    Args:
+        config: data, crowd, method.
+        folder: gets config.toml, log.db, metrics.csv (a row a round), labels.csv, evaluation.npz, riskiest.json
+            and summary.json; none keeps everything in memory.
+        resume: go on in a folder that is there already.
+        on_round: called with each new row of metrics.csv.
+
+    Returns:
+        The summary: what `--json` prints.
+
+    Raises:
+        ConfigError: the folder is there and `resume` is false, or belongs to another configuration.
+        DataError, StoreError: data or log cannot be used; a folder made by this call is removed again.
+    """
+    source = load(config)
+    crowd = make_crowd(config, source)
+    if folder is None:
+        campaign = _create(None, config, source, crowd)
+        rows = list(_measured_rounds(campaign, source, crowd, [], on_round))
+        return _summary(config, campaign, source, rows)
+    if resume:
+        _check_same_config(folder, config)
+    elif folder.exists():
+        raise ConfigError(f"The run folder {folder} exists; go on with it by --resume, or choose another by --out.")
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+        campaign = _open_or_create(folder / "log.db", config, source, crowd)
+    except Exception:
+        if is_new:
+            shutil.rmtree(folder)
+        raise
+    with closing(campaign):
+        rows = _drive(folder / "metrics.csv", campaign, source, crowd, on_round)
+        summary = _summary(config, campaign, source, rows)
+        campaign.result().to_csv(folder / "labels.csv")
+        np.savez(folder / "evaluation.npz", **_evaluation(campaign, source, crowd))
+        _write_json(folder / "riskiest.json", _riskiest(campaign, source))
+        _write_json(folder / "summary.json", summary | {"versions": _versions()})
+    return summary
+
+
+def read_config(folder: Path) -> SimulationConfig:
+    """The configuration that a run folder was made with.
+
+    Raises:
+        ConfigError: it is no run folder.
+    """
+    try:
+        return config_from_toml((folder / "config.toml").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{folder} is no run folder ({error.strerror}: config.toml); check --out.") from error
+
+
+def _check_same_config(folder: Path, config: SimulationConfig) -> None:
+    before = read_config(folder)
+    changed = [key for key in type(config).model_fields if getattr(before, key) != getattr(config, key)]
+    if changed:
+        raise ConfigError(
+            f"The run in {folder} has {changed[0]}={getattr(before, changed[0])!r}, not "
+            f"{getattr(config, changed[0])!r}; resume it with the same settings, or start another by --out."
+        )
+
+
+def _open_or_create(log: Path, config: SimulationConfig, source: Source, crowd: Crowd) -> Campaign:
+    if log.exists():
+        return Campaign.open(log, source.features, clock=_simulated_time)
+    return _create(log, config, source, crowd)
+
+
+def _create(log: Path | None, config: SimulationConfig, source: Source, crowd: Crowd) -> Campaign:
+    return Campaign.create(
+        log,
+        source.dataset,
+        source.features,
+        config.campaign,
+        prototypes=source.prototypes,
+        prior_counts=prior_counts(config.prior, crowd),
+        seed=config.seed,
+        clock=_simulated_time,
+    )
+
+
+def _simulated_time() -> float:
+    """Simulated people answer at once: no lease ever ends, and a log depends on its configuration only."""
+    return 0.0
+
+
+def _drive(file: Path, campaign: Campaign, source: Source, crowd: Crowd, on_round: Callable[[Row], None]) -> list[Row]:
+    """Runs to the end, keeping metrics.csv in step with the log: a row is on disk before the next round begins."""
+    rows = _read_rows(file)[: campaign.n_refreshes]
+    if len(rows) < campaign.n_refreshes - 1:
+        raise DataError(
+            f"{file} has {len(rows)} whole rows for {campaign.n_refreshes} refreshes; rows were cut off, so run anew."
+        )
+    _write_rows(file, rows)
+    with file.open("a", newline="", encoding="utf-8") as stream:
+        for row in _measured_rounds(campaign, source, crowd, rows, on_round):
+            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+            if stream.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+            stream.flush()
+            os.fsync(stream.fileno())
+    return rows
+
+
+def _write_rows(file: Path, rows: list[Row]) -> None:
+    temporary = file.with_suffix(".tmp")
+    with temporary.open("w", newline="", encoding="utf-8") as stream:
+        if rows:
+            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    os.replace(temporary, file)
+
+
+def _measured_rounds(
+    campaign: Campaign, source: Source, crowd: Crowd, rows: list[Row], on_round: Callable[[Row], None]
+) -> Iterator[Row]:
+    """Rows after those there are; each is also appended to `rows`."""
+    start = time.perf_counter() - ((rows[-1]["seconds"] or 0.0) if rows else 0.0)
+    for _ in run_rounds(campaign, crowd):
+        if len(rows) < campaign.n_refreshes:
+            row = measure(campaign, source) | {"seconds": round(time.perf_counter() - start, 3)}
+            rows.append(row)
+            on_round(row)
+            yield row
+
+
+def _read_rows(file: Path) -> list[Row]:
+    if not file.exists():
+        return []
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    return [{key: _number(text) for key, text in row.items()} for row in csv.DictReader(lines)]
+
+
+def _number(text: str) -> int | float | None:
+    if not text:
+        return None
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows: list[Row]) -> dict[str, Any]:
+    status, last = campaign.status(), rows[-1]
+    return {
+        "method": config.learner_method,
+        "dataset": Path(config.dataset).name,
+        "simulation": config.simulation,
+        "seed": config.seed,
+        "n_items": status.n_items,
+        "n_prototypes": len(source.prototypes),
+        "n_classes": source.dataset.n_classes,
+        "n_annotators": config.crowd.n_annotators,
+        "n_annotations": status.n_annotations,
+        "annotations_per_item": last["annotations_per_item"],
+        "accuracy": last["posterior_all_top1"],
+        "finished_share": last["finished_share"],
+        "finished_accuracy": last["finished_accuracy"],
+        "ece": last["posterior_all_ece"],
+        "seconds": last["seconds"],
+        "stopped_because": status.stopped,
+        "reached": reached(rows),
+    }
+
+
+def _evaluation(campaign: Campaign, source: Source, crowd: Crowd) -> dict[str, Any]:
+    """Belief against truth: per item to label, per annotator, and the mean confusion matrix of the annotators."""
+    estimate, result = campaign.estimate, campaign.result()
+    to_label = result.status != ItemStatus.KNOWN
+    confusion = estimate.confusion
+    J = confusion.n_annotators
+    arrays = {
+        "classes": np.array(source.dataset.classes),
+        "truth": source.truth[to_label],
+        "posterior": estimate.posterior[to_label].astype(np.float32),
+        "n_annotations": result.n_annotations[to_label],
+        "annotator": np.array(campaign.annotators),
+        "skill_true": crowd.skill,
+        "skill_estimated": confusion.skill(estimate.class_prior),
+        "annotator_count": np.bincount(campaign.annotations().annotator, minlength=J),
+        "confusion_true": crowd.confusion.mean(axis=0),
+        "confusion_estimated": sum(confusion.matrices([j])[0] for j in range(J)) / J,
+    }
+    return arrays if estimate.machine is None else arrays | {"machine": estimate.machine[to_label]}
+
+
+def _riskiest(campaign: Campaign, source: Source) -> list[dict[str, Any]]:
+    estimate, result, annotations = campaign.estimate, campaign.result(), campaign.annotations()
+    names, images = source.dataset.classes, source.dataset.images
+    riskiest = [int(i) for i in np.argsort(-estimate.risk, kind="stable") if result.status[i] != ItemStatus.KNOWN]
+    return [
+        {
+            "item": source.dataset.items[i],
+            "image": images[i] if images else None,
+            "truth": names[source.truth[i]],
+            "label": names[estimate.label[i]],
+            "probability": round(float(result.probability[i]), 6),
+            "annotations": int(result.n_annotations[i]),
+            "votes": {
+                names[z]: int(n) for z, n in Counter(annotations.label[annotations.item == i].tolist()).most_common()
+            },
+        }
+        for i in riskiest[:N_RISKIEST]
+    ]
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def _write_json(file: Path, value: object) -> None:
+    file.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")

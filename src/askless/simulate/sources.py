@@ -1,0 +1,187 @@
+"""Labelled data to simulate with: items, features, the truth, and the prototypes drawn from it."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from askless.config import SimulationConfig
+from askless.data.digits import load_digits
+from askless.data.features import read_features, reduce
+from askless.errors import DataError
+from askless.randomness import generator
+from askless.types import Dataset, Features, IntArray, Prototypes
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What a simulation starts from.
+
+    Args:
+        dataset: N items and K classes.
+        features: (N, D).
+        truth: (N,) index of the class of each item.
+        prototypes: items of the dataset whose truth the campaign may know.
+    """
+
+    dataset: Dataset
+    features: Features
+    truth: IntArray
+    prototypes: Prototypes
+
+
+def load(config: SimulationConfig) -> Source:
+    """Reads `config.dataset`, draws prototypes and data per class (the paper's data split), reduces features.
+
+    Prototypes are drawn first, so they stay the same whatever `n_data_per_class` is. Items keep their order.
+    A folder holds `features.npy`; `labels.npy` or, with columns item and label, `labels.csv` or `truth.csv`;
+    perhaps `class_names.json` (a list) and `images.txt` (a path per line, relative to the folder).
+
+    Raises:
+        DataError: no such data, files that do not fit together, a class too small for its prototypes.
+    """
+    dataset, features, truth = load_digits() if config.dataset == "digits" else _read_folder(Path(config.dataset))
+    prototypes, others = _draw(dataset, truth, config)
+    if len(prototypes) + len(others) < len(truth):
+        kept = np.sort(np.concatenate([prototypes, others]))
+        dataset = _subset(dataset, kept)
+        features = Features(features.values[kept])
+        truth = truth[kept]
+        prototypes = np.searchsorted(kept, prototypes)
+    if config.n_components is not None:
+        features = reduce(features, config.n_components)
+    return Source(dataset, features, truth, Prototypes(prototypes, truth[prototypes]))
+
+
+def _draw(dataset: Dataset, truth: IntArray, config: SimulationConfig) -> tuple[IntArray, IntArray]:
+    """Sorted indices of the prototypes and of the other items that are kept."""
+    rng = generator(config.seed, "prototypes")
+    n_prototypes = config.n_prototypes_per_class
+    prototypes, others = [], []
+    for y, name in enumerate(dataset.classes):
+        members = rng.permutation(np.flatnonzero(truth == y))
+        if n_prototypes and len(members) <= n_prototypes:
+            raise DataError(
+                f"Class {name!r} has {len(members)} items, too few for {n_prototypes} prototypes and others "
+                f"to label; set n_prototypes_per_class below {len(members)} or add items."
+            )
+        prototypes.append(members[:n_prototypes])
+        others.append(members[n_prototypes:][: config.n_data_per_class])
+    return np.sort(np.concatenate(prototypes)), np.sort(np.concatenate(others))
+
+
+def _subset(dataset: Dataset, kept: IntArray) -> Dataset:
+    images = None if dataset.images is None else tuple(dataset.images[i] for i in kept)
+    return Dataset(tuple(dataset.items[i] for i in kept), dataset.classes, images)
+
+
+def _read_folder(folder: Path) -> tuple[Dataset, Features, IntArray]:
+    if not folder.is_dir():
+        raise DataError(
+            f"dataset={str(folder)!r} is neither 'digits' nor a folder; "
+            "name a folder of features.npy and labels.npy, or choose 'digits'."
+        )
+    if not (folder / "features.npy").is_file():
+        raise DataError(f"The folder {folder} has no features.npy; save the features there, one row per item.")
+    features = read_features(folder / "features.npy")
+    n_items = len(features)
+
+    paths = _read_lines(folder / "images.txt") if (folder / "images.txt").is_file() else None
+    if paths is not None and len(paths) != n_items:
+        raise DataError(f"{folder} has {n_items} rows of features but {len(paths)} images; give one path per row.")
+    width = max(5, len(str(n_items - 1)))
+    items = paths or tuple(f"item-{row:0{width}}" for row in range(n_items))
+
+    names = _read_class_names(folder / "class_names.json") if (folder / "class_names.json").is_file() else None
+    truth = _read_labels(folder, items, names)
+    classes = names or tuple(str(y) for y in range(max(int(truth.max()), 1) + 1))
+    outside = (truth < 0) | (truth >= len(classes))
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise DataError(
+            f"Row {row} of the labels in {folder} is {truth[row]}; allowed is 0 to {len(classes) - 1}, "
+            "an index of a class; mend the labels or class_names.json."
+        )
+    if len(np.unique(truth)) < 2:
+        raise DataError(f"All labels in {folder} are {classes[truth[0]]!r}; a simulation needs two classes or more.")
+    images = None if paths is None else tuple(str(folder / path) for path in paths)
+    return Dataset(items, classes, images), features, truth
+
+
+def _read_labels(folder: Path, items: tuple[str, ...], names: tuple[str, ...] | None) -> IntArray:
+    """(N,) labels in the order of `items`, from the first file that is there; perhaps not yet in range."""
+    if (folder / "labels.npy").is_file():
+        return _read_label_array(folder / "labels.npy", len(items))
+    for name in ("labels.csv", "truth.csv"):
+        if (folder / name).is_file():
+            return _read_label_table(folder / name, items, names)
+    raise DataError(f"The folder {folder} has no labels; add labels.npy, or labels.csv with columns item and label.")
+
+
+def _read_label_array(path: Path, n_items: int) -> IntArray:
+    try:
+        labels = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} is not a plain .npy array ({error}); write it with numpy.save.") from error
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{path} must hold one whole number per item, not {labels.dtype} of shape {labels.shape}; "
+            "save the index of each item's class."
+        )
+    if len(labels) != n_items:
+        raise DataError(f"{path} has {len(labels)} labels for {n_items} rows of features; give one label per row.")
+    return np.array(labels, dtype=np.int64)
+
+
+def _read_label_table(path: Path, items: tuple[str, ...], names: tuple[str, ...] | None) -> IntArray:
+    """An item is given by its id or row number, a label by its class name or index; names and ids win."""
+    rows = {str(row): row for row in range(len(items))} | {item: row for row, item in enumerate(items)}
+    index = {name: y for y, name in enumerate(names or ())}
+    labels: dict[int, int] = {}
+    for line, item, label in _read_table(path):
+        if item not in rows:
+            raise DataError(f"Line {line} of {path} names item {item!r}, which is not there; use ids or row numbers.")
+        if rows[item] in labels:
+            raise DataError(f"Line {line} of {path} labels item {item!r} a second time; keep one line per item.")
+        if label in index:
+            labels[rows[item]] = index[label]
+        elif label.isdecimal():
+            labels[rows[item]] = int(label)
+        else:
+            raise DataError(
+                f"Line {line} of {path} has label {label!r}, which is neither a class nor the index of one; "
+                "list the classes in class_names.json."
+            )
+    if len(labels) != len(items):
+        raise DataError(f"{path} has {len(labels)} labels for {len(items)} rows of features; give one label per row.")
+    return np.array([labels[row] for row in range(len(items))], dtype=np.int64)
+
+
+def _read_table(path: Path) -> list[tuple[int, str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            if not {"item", "label"} <= set(reader.fieldnames or ()):
+                raise DataError(f"{path} must have the columns item and label, not {reader.fieldnames}; name them so.")
+            return [(reader.line_num, str(row["item"]), str(row["label"]).strip()) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read ({error}); save it as CSV in UTF-8.") from error
+
+
+def _read_lines(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error}); save it as text in UTF-8.") from error
+
+
+def _read_class_names(path: Path) -> tuple[str, ...]:
+    try:
+        names = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not valid JSON ({error}); write a list of class names.") from error
+    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{path} must be a JSON list of two or more class names, one string each; index = label.")
+    return tuple(names)

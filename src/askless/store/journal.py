@@ -1,0 +1,66 @@
+"""A ledger kept in step with its log, also when other processes write to the same log."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from askless.store.entries import Entry, Kind
+from askless.store.ledger import Ledger
+from askless.store.log import Log, append_entries, read_entries
+
+
+class Append(Protocol):
+    """Adds an entry at the next position; its fields are those of `Entry`."""
+
+    def __call__(self, kind: Kind, **fields: Any) -> Entry: ...
+
+
+class Journal:
+    """The way to a log for everyone: inside `reading` and `writing`, `ledger` says what the log says.
+
+    Threads take turns. Processes do too, since a writing transaction locks the log before it looks.
+    """
+
+    def __init__(self, log: Log, n_items: int, n_classes: int, clock: Callable[[], float] = time.time) -> None:
+        self.log = log
+        self.clock = clock
+        self._size = n_items, n_classes
+        self.ledger = Ledger(*self._size)
+        self._lock = threading.RLock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Ledger]:
+        with self._lock:
+            with self.log.transaction() as connection:
+                self._catch_up(connection)
+            yield self.ledger
+
+    @contextmanager
+    def writing(self) -> Iterator[tuple[Ledger, Append]]:
+        """One transaction: all entries appended inside are on disk at its end, or none."""
+        written: list[Entry] = []
+
+        def append(kind: Kind, **fields: Any) -> Entry:
+            entry = Entry(self.ledger.position + 1, kind, self.clock(), **fields)
+            self.ledger.apply(entry)
+            written.append(entry)
+            return entry
+
+        with self._lock:
+            try:
+                with self.log.transaction() as connection:
+                    self._catch_up(connection)
+                    yield self.ledger, append
+                    append_entries(connection, written)
+            except BaseException:
+                if written:
+                    self.ledger = Ledger(*self._size)
+                raise
+
+    def _catch_up(self, connection: Connection) -> None:
+        for entry in read_entries(connection, self.ledger.position):
+            self.ledger.apply(entry)

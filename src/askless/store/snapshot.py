@@ -1,0 +1,70 @@
+"""An estimate as a file beside its log: derived data, kept only so that reopening need not compute it again."""
+
+import os
+from glob import escape as glob_escape
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from askless.types import Confusion, Estimate, FloatArray
+
+
+def save_estimate(log_path: Path, position: int, estimate: Estimate) -> None:
+    """Writes the estimate of the refresh at log position `position`; whole or not at all."""
+    final = _file(log_path, position)
+    temporary = final.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        arrays: dict[str, Any] = {
+            "posterior": estimate.posterior,
+            "annotator": estimate.confusion.annotator,
+            "label": estimate.confusion.label,
+            "counts": estimate.confusion.counts,
+            "n_annotators": estimate.confusion.n_annotators,
+            "class_prior": estimate.class_prior,
+            "scalars": np.array([estimate.machine_loss, estimate.objective]),
+            "upto": estimate.upto,
+        }
+        if estimate.machine is not None:
+            arrays["machine"] = estimate.machine
+        np.savez(file, **arrays)
+    os.replace(temporary, final)
+
+
+def load_estimate(log_path: Path, position: int, prior_counts: FloatArray) -> Estimate | None:
+    """The estimate of the refresh at `position`, or none if its file is missing or damaged."""
+    try:
+        with np.load(_file(log_path, position), allow_pickle=False) as stored:
+            confusion = Confusion(
+                prior_counts,
+                stored["annotator"],
+                stored["label"],
+                stored["counts"],
+                int(stored["n_annotators"]),
+            )
+            machine_loss, objective = stored["scalars"].tolist()
+            machine = stored.get("machine")
+            return Estimate(
+                stored["posterior"],
+                confusion,
+                stored["class_prior"],
+                machine,
+                machine_loss,
+                objective,
+                int(stored["upto"]),
+            )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def remove_other_estimates(log_path: Path, position: int) -> None:
+    """Leaves only the file of the refresh at `position`."""
+    kept = _file(log_path, position)
+    for file in log_path.parent.glob(f"{glob_escape(log_path.name)}.estimate-*"):
+        if file != kept:
+            file.unlink(missing_ok=True)
+
+
+def _file(log_path: Path, position: int) -> Path:
+    return log_path.with_name(f"{log_path.name}.estimate-{position}.npz")

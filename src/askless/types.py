@@ -1,0 +1,342 @@
+"""The nouns of askless: frozen, validated once when they are made, trusted afterwards.
+
+Axes: N items, J annotators, K classes, M annotations, P prototypes, D feature dimensions, Q pairs
+(one annotator and one label that this annotator has given).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from askless.errors import DataError
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+Float32Array: TypeAlias = npt.NDArray[np.float32]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+
+ROWS_PER_BLOCK = 8192
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is to be labelled: item ids in a fixed order, class names, where each image is.
+
+    Args:
+        items: N different ids.
+        classes: K >= 2 different names; a label is an index into them.
+        images: for each item a path or a `data:` URI; none if there is nothing to look at.
+
+    Raises:
+        DataError: no items, an id or a class twice, fewer than two classes, images not one per item.
+    """
+
+    items: tuple[str, ...]
+    classes: tuple[str, ...]
+    images: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("items", "classes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not self.items:
+            raise DataError("There are no items; give at least one.")
+        _refuse_repeats("item id", self.items)
+        _refuse_repeats("class", self.classes)
+        if len(self.classes) < 2:
+            came = f"only {self.classes[0]!r}" if self.classes else "none"
+            raise DataError(f"Labelling needs at least two classes, but there is {came}; name the others too.")
+        if self.images is not None:
+            object.__setattr__(self, "images", tuple(self.images))
+            if len(self.images) != len(self.items):
+                raise DataError(
+                    f"There are {len(self.images)} images for {len(self.items)} items; give one per item or none."
+                )
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.classes)
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """What the machine sees of each item: `values` (N, D) in float16 or float32; row i is item i.
+
+    `values` may be memory-mapped; it is read in blocks. `fingerprint` is a hash of shape and content,
+    by which a campaign knows its features again.
+
+    Raises:
+        DataError: not a two-dimensional array of real numbers, no rows or columns, NaN or infinity.
+    """
+
+    values: npt.NDArray[Any]
+
+    def __post_init__(self) -> None:
+        values = self.values
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+            came = values.dtype.name if isinstance(values, np.ndarray) else type(values).__name__
+            raise DataError(f"Features must be an array of real numbers, not {came}; save them as float16 or float32.")
+        if values.ndim != 2 or 0 in values.shape:
+            raise DataError(
+                f"Features must have shape (items, dimensions), not {values.shape}; flatten each item to one row."
+            )
+        if values.dtype not in (np.float16, np.float32):
+            object.__setattr__(self, "values", values.astype(np.float32))
+
+        for start, block in self.blocks():
+            bad = ~np.isfinite(block).all(axis=1)
+            if bad.any():
+                row = start + int(np.argmax(bad))
+                raise DataError(
+                    f"Features hold NaN or infinity, first in row {row}; mend or leave out that item's features."
+                )
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def blocks(self) -> Iterator[tuple[int, Float32Array]]:
+        """Rows in order as `(first row, float32 block)`, so that no second copy of all is ever made."""
+        for start in range(0, len(self), ROWS_PER_BLOCK):
+            yield start, np.asarray(self.values[start : start + ROWS_PER_BLOCK], dtype=np.float32)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = blake2b(repr((self.values.shape, self.values.dtype.str)).encode(), digest_size=16)
+        for start in range(0, len(self), ROWS_PER_BLOCK):
+            digest.update(np.ascontiguousarray(self.values[start : start + ROWS_PER_BLOCK]).data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """What people said, as three columns of equal length M: who called which item what.
+
+    Args:
+        item: (M,) indices below `n_items`.
+        annotator: (M,) indices below `n_annotators`.
+        label: (M,) indices below `n_classes`.
+
+    Raises:
+        DataError: columns of unequal length, not whole numbers, or out of range.
+    """
+
+    item: IntArray
+    annotator: IntArray
+    label: IntArray
+    n_items: int
+    n_annotators: int
+    n_classes: int
+
+    def __post_init__(self) -> None:
+        for name, upper in (
+            ("item", self.n_items),
+            ("annotator", self.n_annotators),
+            ("label", self.n_classes),
+        ):
+            object.__setattr__(self, name, _indices(getattr(self, name), upper, name))
+        if not len(self.item) == len(self.annotator) == len(self.label):
+            raise DataError(
+                f"Annotations need columns of equal length, not item {len(self.item)}, "
+                f"annotator {len(self.annotator)}, label {len(self.label)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+
+@dataclass(frozen=True, eq=False)
+class Prototypes:
+    """Items whose label is known in advance; nobody is asked about them.
+
+    Args:
+        item: (P,) different item indices.
+        label: (P,) their classes.
+
+    Raises:
+        DataError: an item twice, negative or non-integer entries, unequal lengths.
+    """
+
+    item: IntArray
+    label: IntArray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "item", _indices(self.item, None, "prototype item"))
+        object.__setattr__(self, "label", _indices(self.label, None, "prototype label"))
+        if len(self.item) != len(self.label):
+            raise DataError(f"There are {len(self.item)} prototype items but {len(self.label)} labels for them.")
+        _refuse_repeats("prototype item", self.item.tolist())
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @classmethod
+    def none(cls) -> "Prototypes":
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def check_fit(self, dataset: Dataset) -> None:
+        """Raises DataError if a prototype is no item of the dataset or its label no class."""
+        _indices(self.item, dataset.n_items, "prototype item")
+        _indices(self.label, dataset.n_classes, "prototype label")
+
+
+@dataclass(frozen=True, eq=False)
+class Confusion:
+    """P(annotator j says z | truth y) for all annotators: prior counts plus what each has been seen to do.
+
+    Only pairs (annotator, label) that occur are held, so the size grows with the annotations and never
+    with J x K x K. Row = truth, rows sum to 1.
+
+    Args:
+        prior_counts: Dirichlet counts, row = truth: (K, K) for everyone, or (J, K, K).
+        annotator: (Q,) sorted; with `label` the pairs that occur.
+        label: (Q,) sorted within an annotator.
+        counts: (Q, K): how often, by expectation, this annotator gave this label to an item of class y.
+        n_annotators: J.
+    """
+
+    prior_counts: FloatArray
+    annotator: IntArray
+    label: IntArray
+    counts: FloatArray
+    n_annotators: int
+
+    @property
+    def n_classes(self) -> int:
+        return int(self.prior_counts.shape[-1])
+
+    @cached_property
+    def row_totals(self) -> FloatArray:
+        """(J, K): prior and seen counts of each annotator for each true class."""
+        totals = np.broadcast_to(self.prior_counts.sum(-1), (self.n_annotators, self.n_classes)).copy()
+        if len(self.annotator):
+            starts = np.flatnonzero(np.diff(self.annotator, prepend=-1))
+            totals[self.annotator[starts]] += np.add.reduceat(self.counts, starts, axis=0)
+        return totals
+
+    def pair_probabilities(self) -> FloatArray:
+        """(Q, K): for each pair, P(the annotator says this label | truth y)."""
+        return (self.pair_prior() + self.counts) / self.row_totals[self.annotator]
+
+    def pair_prior(self) -> FloatArray:
+        """(Q, K): the prior counts that belong to each pair."""
+        if self.prior_counts.ndim == 2:
+            return self.prior_counts.T[self.label]
+        return self.prior_counts[self.annotator, :, self.label]
+
+    def matrices(self, annotator: Sequence[int] | IntArray) -> FloatArray:
+        """(len(annotator), K, K): the confusion matrices of some annotators."""
+        chosen = np.asarray(annotator, dtype=np.int64)
+        K = self.n_classes
+        prior = self.prior_counts if self.prior_counts.ndim == 2 else self.prior_counts[chosen]
+        matrices = np.broadcast_to(prior, (len(chosen), K, K)).copy()
+        for position, j in enumerate(chosen):
+            pairs = slice(*np.searchsorted(self.annotator, [j, j + 1]))
+            matrices[position][:, self.label[pairs]] += self.counts[pairs].T
+        return matrices / self.row_totals[chosen][:, :, None]
+
+    @cached_property
+    def diagonal(self) -> FloatArray:
+        """(J, K): how often each annotator is right on items of each class."""
+        right = np.broadcast_to(
+            np.diagonal(self.prior_counts, axis1=-2, axis2=-1), (self.n_annotators, self.n_classes)
+        ).copy()
+        right[self.annotator, self.label] += self.counts[np.arange(len(self.label)), self.label]
+        return right / self.row_totals
+
+    def skill(self, class_prior: FloatArray) -> FloatArray:
+        """(J,): the chance that each annotator is right, for classes as frequent as `class_prior` (K,)."""
+        return self.diagonal @ class_prior
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """All that is believed after looking at the log up to one position.
+
+    Args:
+        posterior: (N, K), rows sum to 1: the chance of each class for each item; one-hot for prototypes.
+        confusion: what is believed of every annotator.
+        class_prior: (K,), sums to 1.
+        machine: (N, K) float32, what the learner alone says; none without a learner.
+        machine_loss: validation cross-entropy (nats) of the learner behind `machine`; infinite without one.
+        objective: log posterior density of the confusions (nats, up to a constant), from EM.
+        upto: log position; entries after it are not yet considered.
+    """
+
+    posterior: FloatArray
+    confusion: Confusion
+    class_prior: FloatArray
+    machine: Float32Array | None
+    machine_loss: float
+    objective: float
+    upto: int = 0
+
+    @cached_property
+    def label(self) -> IntArray:
+        """(N,): the most likely class of each item; the lowest index wins a tie."""
+        return np.asarray(self.posterior.argmax(axis=1), dtype=np.int64)
+
+    @cached_property
+    def risk(self) -> FloatArray:
+        """(N,): 1 - the largest posterior: the chance, as believed, that `label` is wrong."""
+        return np.asarray(1.0 - self.posterior.max(axis=1))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Items handed out together to one annotator, promised until `lease_end` (seconds, the campaign's clock)."""
+
+    id: int
+    annotator: str
+    items: tuple[int, ...]
+    lease_end: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an annotator did with one item of a batch.
+
+    Args:
+        item: index of the item.
+        label: index of the class; none if the annotator skipped the item.
+        response_ms: time from showing the item to the answer, in milliseconds.
+        id: 16 bytes made by the client, so that a repeated delivery is known as such.
+    """
+
+    item: int
+    label: int | None
+    response_ms: int | None = None
+    id: bytes | None = None
+
+
+def _refuse_repeats(what: str, values: Sequence[Any]) -> None:
+    if len(set(values)) == len(values):
+        return
+    repeated = [value for value, count in Counter(values).items() if count > 1]
+    more = f" and {len(repeated) - 1} more" if len(repeated) > 1 else ""
+    raise DataError(f"Every {what} must be different, but {repeated[0]!r}{more} occurs more than once.")
+
+
+def _indices(values: npt.ArrayLike, upper: int | None, name: str) -> IntArray:
+    array = np.asarray(values)
+    if array.size == 0:
+        array = array.astype(np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise DataError(
+            f"The column {name} must be a one-dimensional array of whole numbers, "
+            f"not {array.dtype} of shape {array.shape}."
+        )
+    bad = array < 0 if upper is None else (array < 0) | (array >= upper)
+    if bad.any():
+        first = int(np.argmax(bad))
+        allowed = "0 or more" if upper is None else f"0 to {upper - 1}"
+        raise DataError(f"The column {name} holds {array[first]} in row {first}; allowed is {allowed}.")
+    return array.astype(np.int64, copy=False)

@@ -1,0 +1,82 @@
+import json
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from askless.config import PAPER_VALUES, PriorKind, PriorSettings
+from askless.core.confusion import prior_counts
+from askless.errors import ConfigError
+from askless.types import FloatArray
+
+ORACLES = [kind for kind in get_args(PriorKind) if kind != "predefined_homogeneous"]
+
+
+def random_confusion(seed: int, n_annotators: int, n_classes: int) -> FloatArray:
+    return np.random.default_rng(seed).dirichlet(np.ones(n_classes), size=(n_annotators, n_classes))
+
+
+def test_counts_are_those_of_the_papers_code(shared: Path) -> None:
+    cases = json.loads((shared / "seed_traces" / "em_traces.json").read_text())["cases"]
+    assert len({case["prior_type"] for case in cases}) == 7
+    for case in cases:
+        settings = PriorSettings(
+            kind=PAPER_VALUES.get(("prior.kind", case["prior_type"]), case["prior_type"]),
+            strength=case["strength"],
+        )
+        counts = prior_counts(
+            settings,
+            case["n_classes"],
+            np.array(case["global_confusion_counts"], dtype=float),
+            np.array(case["annotator_confusion"]),
+        )
+        assert counts.shape == np.shape(case["prior_counts"]), case["name"]
+        np.testing.assert_allclose(counts, case["prior_counts"], rtol=0, atol=1e-9, err_msg=case["name"])
+
+
+def test_predefined_by_hand() -> None:
+    settings = PriorSettings(strength=3, pos_count=5, neg_count=2)
+    np.testing.assert_allclose(prior_counts(settings, 2), [[15, 3], [3, 15]])
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("homogeneous", [[6, 2], [2, 6]]),
+        ("homogeneous_diagonal_perfect", [[4, 1], [3, 8]]),
+        ("homogeneous_perfect", [[4, 1], [3, 8]]),
+    ],
+)
+def test_homogeneous_by_hand(kind: PriorKind, expected: list[list[float]]) -> None:
+    counts = prior_counts(PriorSettings(kind=kind, strength=1), 2, np.array([[4.0, 1.0], [3.0, 8.0]]))
+    np.testing.assert_allclose(counts, expected)
+
+
+@given(seed=st.integers(0, 1000), n_classes=st.integers(2, 6), strength=st.floats(0.1, 100))
+def test_heterogeneous_rows_weigh_the_strength(seed: int, n_classes: int, strength: float) -> None:
+    confusion = random_confusion(seed, 3, n_classes)
+    for kind in get_args(PriorKind):
+        if kind.startswith("heterogeneous"):
+            counts = prior_counts(PriorSettings(kind=kind, strength=strength), n_classes, None, confusion)
+            assert counts.shape == (3, n_classes, n_classes)
+            np.testing.assert_allclose(counts.sum(axis=-1), strength)
+            np.testing.assert_allclose(
+                np.trace(counts, axis1=1, axis2=2), strength * np.trace(confusion, axis1=1, axis2=2)
+            )
+
+
+def test_the_oracle_is_not_changed() -> None:
+    confusion = random_confusion(0, 2, 3)
+    before = confusion.copy()
+    for kind in ORACLES:
+        prior_counts(PriorSettings(kind=kind), 3, confusion[0], confusion)
+    np.testing.assert_array_equal(confusion, before)
+
+
+@pytest.mark.parametrize("kind", ORACLES)
+def test_an_oracle_without_a_crowd_is_refused(kind: PriorKind) -> None:
+    with pytest.raises(ConfigError, match=f"prior.kind={kind} .*only a simulated crowd has it; choose predef"):
+        prior_counts(PriorSettings(kind=kind), 3)
