@@ -5,65 +5,48 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from askless.campaign import Campaign
-    from askless.config import CampaignConfig, preset
-    from askless.core.infer import infer
-    from askless.core.sampler import plan
-    from askless.errors import AnswerError, AsklessError, ConfigError, DataError, StoreError
-    from askless.results import Receipt, Result, Status
-    from askless.types import Annotations, Answer, Batch, Confusion, Dataset, Estimate, Features, Prototypes
+    from askless.campaign import Campaign as Campaign
+    from askless.config import CampaignConfig as CampaignConfig
+    from askless.config import preset as preset
+    from askless.core.infer import infer as infer
+    from askless.core.sampler import plan as plan
+    from askless.errors import AnswerError as AnswerError
+    from askless.errors import AsklessError as AsklessError
+    from askless.errors import ConfigError as ConfigError
+    from askless.errors import DataError as DataError
+    from askless.errors import StoreError as StoreError
+    from askless.results import Receipt as Receipt
+    from askless.results import Result as Result
+    from askless.results import Status as Status
+    from askless.types import Annotations as Annotations
+    from askless.types import Answer as Answer
+    from askless.types import Batch as Batch
+    from askless.types import Confusion as Confusion
+    from askless.types import Dataset as Dataset
+    from askless.types import Estimate as Estimate
+    from askless.types import Features as Features
+    from askless.types import Prototypes as Prototypes
 
-_HOMES = {
-    "askless.campaign": ["Campaign"],
-    "askless.config": ["CampaignConfig", "preset"],
-    "askless.core.infer": ["infer"],
-    "askless.core.sampler": ["plan"],
-    "askless.errors": ["AnswerError", "AsklessError", "ConfigError", "DataError", "StoreError"],
-    "askless.results": ["Receipt", "Result", "Status"],
-    "askless.types": [
-        "Annotations",
-        "Answer",
-        "Batch",
-        "Confusion",
-        "Dataset",
-        "Estimate",
-        "Features",
-        "Prototypes",
-    ],
+_PUBLIC = {
+    "askless.campaign": "Campaign",
+    "askless.config": "CampaignConfig preset",
+    "askless.core.infer": "infer",
+    "askless.core.sampler": "plan",
+    "askless.errors": "AnswerError AsklessError ConfigError DataError StoreError",
+    "askless.results": "Receipt Result Status",
+    "askless.types": "Annotations Answer Batch Confusion Dataset Estimate Features Prototypes",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = {name: home for home, names in _PUBLIC.items() for name in names.split()}
 
 __version__ = version("askless")
-__all__ = [  # noqa: RUF022, PLE0604 - the names that we promise, each imported when it is first used
-    "__version__",
-    "AnswerError",
-    "Annotations",
-    "Answer",
-    "AsklessError",
-    "Batch",
-    "Campaign",
-    "CampaignConfig",
-    "ConfigError",
-    "Confusion",
-    "DataError",
-    "Dataset",
-    "Estimate",
-    "Features",
-    "Prototypes",
-    "Receipt",
-    "Result",
-    "Status",
-    "StoreError",
-    "infer",
-    "plan",
-    "preset",
-]
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    """Imports a public name when it is first used, so that `import askless` costs next to nothing."""
+    if name not in _HOME:
         raise AttributeError(f"module 'askless' has no attribute {name!r}")
-    return getattr(import_module(_HOME_OF[name]), name)
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

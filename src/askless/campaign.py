@@ -5,8 +5,9 @@ import json
 import threading
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import ChainMap, deque
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -28,7 +29,7 @@ from askless.store.entries import Entry, Kind
 from askless.store.journal import Append, Journal
 from askless.store.ledger import Lease, Ledger
 from askless.store.log import Log, create_log, open_log, read_header, read_items
-from askless.store.snapshot import load_estimate, remove_other_estimates, save_estimate
+from askless.store.snapshot import load_estimate, remove_older_estimates, save_estimate
 from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, Prototypes
 
 
@@ -97,6 +98,8 @@ class Campaign:
             raise DataError(
                 "Every item is a prototype, so there is nothing to label; add items or take prototypes away."
             )
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise ConfigError(f"seed={seed!r} does not fit: allowed is a whole number of 0 or more.")
         check_settings(config.learner, prototypes)
         if learner is not None and config.learner.algo == "dummy":
             raise ConfigError("learner.algo=dummy means no learner, but one was given; set learner.algo=mlp.")
@@ -107,7 +110,7 @@ class Campaign:
         np.save(stored, prior_counts)
         header = {
             "config": config.model_dump_json().encode(),
-            "seed": str(seed).encode(),
+            "seed": str(int(seed)).encode(),
             "classes": json.dumps(dataset.classes).encode(),
             "prior_counts": stored.getvalue(),
             "features": features.fingerprint.encode(),
@@ -145,6 +148,12 @@ class Campaign:
     def close(self) -> None:
         self._journal.log.close()
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything told inside is on disk together at the end, or not at all: one commit for many batches."""
+        with self._journal.writing():
+            yield
+
     def join(self, names: Sequence[str]) -> None:
         """Makes annotators known, in this order; those already known are passed over.
 
@@ -163,6 +172,8 @@ class Campaign:
             annotators: names; unknown ones join. A person who opens the page is the case of one.
             n_batches: most batches, at most one per annotator; none means `config.n_batches`.
         """
+        if n_batches is None:
+            n_batches = self.config.n_batches
         estimate = self.estimate
         with self._journal.writing() as (ledger, append):
             if ledger.stopped:
@@ -178,7 +189,7 @@ class Campaign:
                     annotator=assignment.annotator,
                     payload={"items": assignment.items.tolist(), "end": now + self.config.lease_seconds},
                 )
-                for assignment in self._plan(estimate, ledger, annotators, n_batches or self.config.n_batches)
+                for assignment in self._plan(estimate, ledger, annotators, n_batches)
             ]
             return [ledger.batches[entry.position].batch for entry in entries]
 
@@ -196,8 +207,9 @@ class Campaign:
             lease = ledger.batches.get(batch_id)
             if lease is None:
                 raise AnswerError(f"There is no batch {batch_id!r}; answer a batch that `ask` has handed out.")
+            used = ChainMap[bytes, tuple[int, int]]({}, ledger.answer_ids)
             for answer in answers:
-                self._check_answer(answer, lease, ledger)
+                self._check_answer(answer, lease, used)
             said = ledger.said[lease.annotator]
             n_accepted = n_repeated = 0
             refused: list[int] = []
@@ -213,7 +225,7 @@ class Campaign:
                     refused.append(answer.item)
                 append(
                     kind,
-                    batch=batch_id,
+                    batch=lease.batch.id,
                     annotator=lease.annotator,
                     item=answer.item,
                     label=answer.label,
@@ -225,8 +237,8 @@ class Campaign:
     def release(self, batch_id: int) -> None:
         """Gives the unanswered items of a batch back; one that is answered or over already stays as it is."""
         with self._journal.writing() as (ledger, append):
-            if batch_id in ledger.live:
-                append(Kind.RELEASED, batch=batch_id)
+            if lease := ledger.live.get(batch_id):
+                append(Kind.RELEASED, batch=lease.batch.id)
 
     def leased(self) -> list[Batch]:
         """Batches that are out, each with its unanswered items only. (After a restart: who still holds what.)"""
@@ -265,7 +277,7 @@ class Campaign:
                 if reason and not ledger.stopped:
                     append(Kind.STOPPED, payload={"reason": reason.value})
             if self._journal.log.path is not None:
-                remove_other_estimates(self._journal.log.path, entry.position)
+                remove_older_estimates(self._journal.log.path, entry.position)
             self._estimate, self._estimate_position = estimate, entry.position
             return estimate
 
@@ -407,7 +419,7 @@ class Campaign:
         )
         return estimate
 
-    def _check_answer(self, answer: Answer, lease: Lease, ledger: Ledger) -> None:
+    def _check_answer(self, answer: Answer, lease: Lease, used: MutableMapping[bytes, tuple[int, int]]) -> None:
         if answer.item not in lease.batch.items:
             raise AnswerError(
                 f"Item {answer.item!r} is not in batch {lease.batch.id}; answer only the items that it holds."
@@ -415,11 +427,12 @@ class Campaign:
         K = self.dataset.n_classes
         if answer.label is not None and not 0 <= answer.label < K:
             raise AnswerError(f"The label {answer.label!r} is no class; allowed is 0 to {K - 1}, or None for a skip.")
-        used = None if answer.id is None else ledger.answer_ids.get(answer.id)
-        if used is not None and used != (lease.annotator, answer.item):
-            raise AnswerError(
-                f"The answer id {answer.id!r} was used for item {used[1]} before; make a new id for every answer."
-            )
+        if answer.id is not None:
+            by, item = used.setdefault(answer.id, (lease.annotator, answer.item))
+            if (by, item) != (lease.annotator, answer.item):
+                raise AnswerError(
+                    f"The answer id {answer.id!r} was used for item {item} before; make a new id for every answer."
+                )
 
     def _check_same_parts(self) -> None:
         if self._features.fingerprint != self._fingerprint:

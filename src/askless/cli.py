@@ -26,7 +26,9 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"max_content_width": 110},
 )
-out = Console(highlight=False)
+WIDTH_OF_PLAIN_OUTPUT = 120
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_PLAIN_OUTPUT)
 progress = Console(stderr=True, highlight=False)
 
 DEMO_METHODS = {
@@ -88,10 +90,11 @@ def report(
 @app.command()
 def settings() -> None:
     """List every setting with its default and what it means."""
-    table = Table("key", "default", "allowed", "meaning", box=None, pad_edge=False)
-    for row in describe_settings():
-        table.add_row(*row)
-    out.print(table)
+    for key, default, allowed, meaning in describe_settings():
+        out.print(f"[bold]{key}[/bold] = {default}", soft_wrap=True)
+        note = "; ".join(part for part in (meaning, allowed and f"allowed: {allowed}") if part)
+        if note:
+            out.print(f"    [dim]{note}[/dim]", soft_wrap=True)
 
 
 @app.command()
@@ -109,8 +112,9 @@ def demo(folder: Annotated[Path, typer.Option("--out", help="Folder of the demo'
     first = summaries[0]
     out.print(
         f"\n{first['n_items']} images of handwritten digits, {first['n_annotators']} simulated annotators who are "
-        f"right about 70 % of the time.\n{first['n_prototypes']} more images are labelled in advance; only "
-        "efficient_annotation makes use of them.\n"
+        f"right about 70 % of the time.\n{first['n_prototypes']} more images are labelled in advance "
+        f"({first['n_prototypes'] / first['n_items']:.2f} per item, not counted below);\n"
+        "only efficient_annotation makes use of them.\n"
     )
     out.print(_summary_table(summaries))
     out.print(f"\nReport: {page}", soft_wrap=True)
@@ -147,12 +151,11 @@ def _progress_line(row: Row) -> str:
 
 
 def _summary_table(summaries: list[dict[str, Any]]) -> Table:
-    table = Table(title="Annotations per item", caption="reached: the first round with that accuracy", box=None)
-    table.add_column("method")
-    for level in ACCURACY_LEVELS:
-        table.add_column(f"to {level:.0%}", justify="right")
-    for name in ("at the end", "accuracy", "finished", "ECE", "seconds"):
-        table.add_column(name, justify="right")
+    table = Table(box=None, padding=(0, 1, 0, 0), title_justify="left")
+    table.title = "Annotations per item to reach an accuracy, and how each method ended"
+    table.add_column("", no_wrap=True)
+    for name in (*(f"{level:.0%}" for level in ACCURACY_LEVELS), "at end", "accuracy", "finished", "ECE", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
     for summary in summaries:
         table.add_row(
             summary["method"],

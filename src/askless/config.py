@@ -213,8 +213,9 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None) -> Simulati
     Raises:
         ConfigError: an override without `=`, an unreadable file, an unknown key or value.
     """
-    from_file = _read_toml(file) if file else {}
-    given = from_file | dict(_parse_override(text) for text in overrides)
+    given = _read_toml(file) if file else {}
+    for text in overrides:
+        given |= _parse_override(text)
     settings: dict[str, Any] = {}
     for group in GROUPS:
         name = given.get(group, SimulationConfig.model_fields[group].default)
@@ -236,7 +237,7 @@ def describe_settings() -> Iterator[tuple[str, str, str, str]]:
         elif get_origin(field.annotation) is Literal:
             allowed = ", ".join(get_args(field.annotation))
         elif field.annotation is bool:
-            allowed = "true, false"
+            default, allowed = default.lower(), "true, false"
         else:
             bounds = [
                 f"{sign} {getattr(rule, name)}"
@@ -258,7 +259,7 @@ def _read_preset(group: str, name: object) -> dict[str, Any]:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return {_own_key(key): _own_value(key, value) for key, value in _flat(tomllib.loads(file.read_text()))}
+        return _in_own_words(tomllib.loads(file.read_text()))
     except OSError as error:
         raise ConfigError(
             f"The configuration file {file} cannot be read ({error.strerror}); check its path."
@@ -267,7 +268,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from error
 
 
-def _parse_override(text: str) -> tuple[str, Any]:
+def _parse_override(text: str) -> dict[str, Any]:
     key, equals, raw = text.partition("=")
     if not (key and equals):
         raise ConfigError(f"{text!r} is no setting; write it as key=value, for example seed=3.")
@@ -275,7 +276,12 @@ def _parse_override(text: str) -> tuple[str, Any]:
         value = tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         value = {"True": True, "False": False}.get(raw, raw)
-    return _own_key(key), _own_value(key, value)
+    return _in_own_words({key: value})
+
+
+def _in_own_words(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat, with the paper's names replaced by ours."""
+    return {_own_key(key): _own_value(key, value) for key, value in _flat(settings)}
 
 
 def _own_key(key: str) -> str:
@@ -315,9 +321,10 @@ def _nested(settings: Mapping[str, Any]) -> dict[str, Any]:
         *groups, name = key.split(".")
         branch = tree
         for group in groups:
-            branch = branch.setdefault(group, {})
-            if not isinstance(branch, dict):
-                raise ConfigError(_unknown_key(key))
+            inner = branch.setdefault(group, {})
+            if not isinstance(inner, dict):
+                raise ConfigError(f"{group}={inner!r} leaves no room for {key}; give only one of them.")
+            branch = inner
         branch[name] = value
     return tree
 

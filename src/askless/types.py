@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from askless.errors import DataError
+from askless.errors import AnswerError, DataError
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Float32Array: TypeAlias = npt.NDArray[np.float32]
@@ -196,7 +196,8 @@ class Confusion:
     with J x K x K. Row = truth, rows sum to 1.
 
     Args:
-        prior_counts: Dirichlet counts, row = truth: (K, K) for everyone, or (J, K, K).
+        prior_counts: Dirichlet counts, row = truth: (K, K) for everyone, or (J, K, K); of more matrices than J
+            the last ones are for people who have not joined yet.
         annotator: (Q,) sorted; with `label` the pairs that occur.
         label: (Q,) sorted within an annotator.
         counts: (Q, K): how often, by expectation, this annotator gave this label to an item of class y.
@@ -214,9 +215,14 @@ class Confusion:
         return int(self.prior_counts.shape[-1])
 
     @cached_property
+    def prior_totals(self) -> FloatArray:
+        """(J, K): prior counts of each annotator for each true class."""
+        return self._for_each_annotator(self.prior_counts.sum(-1))
+
+    @cached_property
     def row_totals(self) -> FloatArray:
         """(J, K): prior and seen counts of each annotator for each true class."""
-        totals = np.broadcast_to(self.prior_counts.sum(-1), (self.n_annotators, self.n_classes)).copy()
+        totals = self.prior_totals.copy()
         if len(self.annotator):
             starts = np.flatnonzero(np.diff(self.annotator, prepend=-1))
             totals[self.annotator[starts]] += np.add.reduceat(self.counts, starts, axis=0)
@@ -246,15 +252,18 @@ class Confusion:
     @cached_property
     def diagonal(self) -> FloatArray:
         """(J, K): how often each annotator is right on items of each class."""
-        right = np.broadcast_to(
-            np.diagonal(self.prior_counts, axis1=-2, axis2=-1), (self.n_annotators, self.n_classes)
-        ).copy()
+        right = self._for_each_annotator(np.diagonal(self.prior_counts, axis1=-2, axis2=-1)).copy()
         right[self.annotator, self.label] += self.counts[np.arange(len(self.label)), self.label]
         return right / self.row_totals
 
     def skill(self, class_prior: FloatArray) -> FloatArray:
         """(J,): the chance that each annotator is right, for classes as frequent as `class_prior` (K,)."""
         return self.diagonal @ class_prior
+
+    def _for_each_annotator(self, of_prior: FloatArray) -> FloatArray:
+        """(J, K) from what the prior says for everyone, (K,), or for each annotator, (J or more, K)."""
+        J = self.n_annotators
+        return np.broadcast_to(of_prior if of_prior.ndim == 1 else of_prior[:J], (J, self.n_classes))
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,12 +318,30 @@ class Answer:
         label: index of the class; none if the annotator skipped the item.
         response_ms: time from showing the item to the answer, in milliseconds.
         id: 16 bytes made by the client, so that a repeated delivery is known as such.
+
+    Raises:
+        AnswerError: a number that is not whole or has no place in a log, an id that is not 16 bytes.
     """
 
     item: int
     label: int | None
     response_ms: int | None = None
     id: bytes | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("item", "label", "response_ms"):
+            value = getattr(self, name)
+            if value is not None or name == "item":
+                object.__setattr__(self, name, _whole_number(value, f"{name} of an answer"))
+        if self.id is not None and not (isinstance(self.id, bytes) and len(self.id) == 16):
+            raise AnswerError(f"The id of an answer must be 16 bytes, not {self.id!r}; take uuid.uuid4().bytes.")
+
+
+def _whole_number(value: Any, what: str) -> int:
+    """The value as Python's own int, so that NumPy's integers get into a log as numbers too."""
+    if not isinstance(value, int | np.integer) or not -(2**63) <= value < 2**63:
+        raise AnswerError(f"The {what} must be a whole number, not {value!r}.")
+    return int(value)
 
 
 def _refuse_repeats(what: str, values: Sequence[Any]) -> None:

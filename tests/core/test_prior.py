@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from askless.config import PAPER_VALUES, PriorKind, PriorSettings
-from askless.core.confusion import prior_counts
+from askless.core.confusion import check_prior_counts, prior_counts
 from askless.errors import ConfigError
 from askless.types import FloatArray
 
@@ -80,3 +80,31 @@ def test_the_oracle_is_not_changed() -> None:
 def test_an_oracle_without_a_crowd_is_refused(kind: PriorKind) -> None:
     with pytest.raises(ConfigError, match=f"prior.kind={kind} .*only a simulated crowd has it; choose predef"):
         prior_counts(PriorSettings(kind=kind), 3)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (5, 2, 2)])
+def test_given_counts_are_taken_as_floats(shape: tuple[int, ...]) -> None:
+    counts = check_prior_counts(np.ones(shape, np.int64), 2)
+    assert counts.dtype == np.float64
+    np.testing.assert_array_equal(counts, 1)
+    counts[..., 0] = 0
+    check_prior_counts(counts, 2)
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 3), (3, 3), (4, 2, 3), (1, 1, 2, 2)])
+def test_counts_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_prior_counts(np.ones(shape), 2)
+    assert str(caught.value) == (
+        f"prior_counts have shape {shape}; give (2, 2) for everyone, or one such matrix per annotator."
+    )
+
+
+@pytest.mark.parametrize("row", [[0, 0], [-1, 3], [np.nan, 1], [np.inf, 1]])
+def test_counts_that_are_no_counts_are_refused(row: list[float]) -> None:
+    for counts in ([[1, 1], row], [[[1, 1], [1, 1]], [row, [1, 1]]]):
+        with pytest.raises(ConfigError) as caught:
+            check_prior_counts(np.array(counts, dtype=float), 2)
+        assert str(caught.value) == (
+            "prior_counts must be finite, not negative, and not all zero in any row; mend the rows that are."
+        )

@@ -170,5 +170,5 @@ def _objective(log_joint: FloatArray, confusion: Confusion) -> float:
     evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
     prior = confusion.pair_prior()
     gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
-    totals = confusion.prior_counts.sum(-1)
+    totals = confusion.prior_totals
     return float(evidence.sum() + gain.sum() - xlogy(totals, confusion.row_totals / totals).sum())

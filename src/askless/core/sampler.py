@@ -90,11 +90,11 @@ def _eligible(
     may_ask: BoolArray, risk: FloatArray, max_risk: float, n_wanted: int, settings: SamplerSettings
 ) -> IntArray:
     """Items to choose from. With `fill_batches`, the paper's rule for a batch that would be short (SEED 1.11):
-    the threshold goes down in steps of 0.01 until there are enough, at the lowest to zero."""
+    the threshold goes down in steps of 0.01 until there are enough or no more."""
     eligible = np.flatnonzero(may_ask & (risk >= max_risk))
     if settings.fill_batches:
         threshold = max_risk
-        while len(eligible) < n_wanted and threshold > 0:
+        while len(eligible) < n_wanted and threshold >= 0:
             threshold -= THRESHOLD_STEP
             eligible = np.flatnonzero(may_ask & (risk > threshold))
     return eligible

@@ -39,8 +39,7 @@ def comparison_table(runs: Sequence[Run]) -> Table:
         for row, text in zip(rows, texts, strict=True):
             row.append(Cell(text, is_telling and text == best))
     return Table(
-        "The runs side by side; the best of each column is marked ★. "
-        f"“To reach”: annotations per image at which that accuracy was first reached; {NONE} means never.",
+        "What each run cost, and what it got",
         ("run", "seed", *(name for name, *_ in columns)),
         rows,
     )
@@ -53,6 +52,7 @@ def differences_table(runs: Sequence[Run]) -> Table:
         "Settings that differ",
         ("setting", *(run.name for run in runs)),
         plain_rows([row for row in rows if len(set(row[1:])) > 1]),
+        n_names=len(runs) + 1,
     )
 
 

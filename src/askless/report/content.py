@@ -39,11 +39,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: the first cell of each row is its header."""
+    """A table: the first cell of each row is its header; the first `n_names` columns hold words, not numbers."""
 
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    n_names: int = 1
 
 
 def plain_rows(rows: Sequence[Sequence[str]]) -> list[list[Cell]]:

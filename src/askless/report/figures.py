@@ -5,7 +5,6 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import matplotlib.style
@@ -17,7 +16,8 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from askless.types import BoolArray, Float32Array, FloatArray, IntArray
+from askless.report.reliability import N_BINS, Reliability
+from askless.types import BoolArray, FloatArray, IntArray
 
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"  # Okabe and Ito
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, "#E69F00", "#56B4E9", "#000000")
@@ -26,7 +26,6 @@ DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)))
 SHADES = ("#f4f7fa", "#7fb2d8", "#08376b")
 INK, MUTED, GRID = "#1f2430", "#5b6472", "#e3e6eb"
 
-N_BINS = 10
 MOST_TICK_LABELS = 25
 MOST_CELLS = 200
 STYLE = {
@@ -52,42 +51,6 @@ STYLE = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Reliability:
-    """How often labels of about equal confidence are right, in `N_BINS` bins (low, high].
-
-    Args:
-        count: (N_BINS,) items in each bin.
-        confidence: (N_BINS,) mean confidence, NaN in an empty bin.
-        accuracy: (N_BINS,) share that is right, NaN in an empty bin.
-    """
-
-    count: IntArray
-    confidence: FloatArray
-    accuracy: FloatArray
-
-    @property
-    def ece(self) -> float:
-        """Expected calibration error: the distance of confidence and accuracy, averaged over items."""
-        gap = np.nan_to_num(np.abs(self.confidence - self.accuracy))
-        return float(gap @ self.count / max(int(self.count.sum()), 1))
-
-
-def measure_reliability(probabilities: Float32Array, truth: IntArray) -> Reliability:
-    """Bins the most likely class of each row of `probabilities` (E, K) by its probability; `truth`: (E,)."""
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    edges = np.linspace(0, 1, N_BINS + 1).astype(np.float32)
-    bins = np.clip(np.searchsorted(edges, confidence.astype(np.float32)) - 1, 0, N_BINS - 1)
-    count = np.bincount(bins, minlength=N_BINS)
-    share = np.where(count > 0, 1 / np.maximum(count, 1), np.nan)
-    right = (probabilities.argmax(axis=1) == truth).astype(np.float64)
-    return Reliability(
-        count=count,
-        confidence=share * np.bincount(bins, weights=confidence, minlength=N_BINS).astype(np.float64),
-        accuracy=share * np.bincount(bins, weights=right, minlength=N_BINS).astype(np.float64),
-    )
-
-
 def draw_progress(name: str, alt: str, curves: Mapping[str, FloatArray]) -> Markup:
     """Accuracy and finished share against annotations per item; `curves` as in `Run`."""
     with _drawing():
@@ -103,7 +66,8 @@ def draw_progress(name: str, alt: str, curves: Mapping[str, FloatArray]) -> Mark
                 _draw_curve(axes, cost, curves[column], label=label, color=colour, marker=marker, linestyle=dashes)
         _finish_curves(axes, [cost])
         axes.set_ylim(0, 1.02)
-        figure.legend(loc="outside upper left", ncols=3, columnspacing=1.4, borderpad=0)
+        if axes.lines:
+            figure.legend(loc="outside upper left", ncols=3, columnspacing=1.4, borderpad=0)
         return _svg(figure, name, alt)
 
 
@@ -166,6 +130,7 @@ def draw_reliability(name: str, alt: str, posterior: Reliability, machine: Relia
                 marker=marker,
                 linestyle=dashes,
             )
+            upper.vlines(bins.confidence[seen], *(bound[seen] for bound in bins.interval), color=colour, linewidth=0.8)
             lower.bar(
                 left[seen] + i * width,
                 bins.count[seen],
@@ -258,7 +223,7 @@ def draw_skills(name: str, alt: str, true: FloatArray, estimated: FloatArray, co
                 label="never asked",
             )
         for shown in sorted({most, max(1, round(most / 4))}):
-            label = f"{shown:,} annotation{'s' if shown > 1 else ''}"
+            label = f"{shown:,} given"
             axes.scatter([], [], s=_area(np.array(shown), most), color=BLUE + "99", edgecolor="white", label=label)
         axes.set_xlim(low, 1.02)
         axes.set_ylim(low, 1.02)

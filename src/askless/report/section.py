@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from askless.core.risk import StopReason
 from askless.report import figures
 from askless.report.content import (
     NONE,
@@ -20,7 +21,7 @@ from askless.report.content import (
     percent,
     plain_rows,
 )
-from askless.report.figures import Reliability
+from askless.report.reliability import N_BINS, Reliability, measure_reliability
 from askless.report.run import Evaluation, RiskyItem, Run
 from askless.report.thumbnail import make_thumbnail
 from askless.types import FloatArray
@@ -29,11 +30,11 @@ MOST_PAIRS = 15
 MOST_ANNOTATORS = 12
 MOST_RISKY = 24
 MOST_RISKY_OF_MANY = 6
-STOPPED = {
-    "finished": "Every image was finished.",
-    "budget": "The budget of annotations was spent.",
-    "early_stop": "The number of finished images no longer grew.",
-    "exhausted": "Every image that was still open had got as many annotations as allowed.",
+STOPPED: dict[str, str] = {
+    StopReason.FINISHED: "every image was finished or asked about as often as allowed",
+    StopReason.BUDGET: "the budget of annotations was spent",
+    StopReason.EARLY_STOP: "the number of finished images no longer grew",
+    StopReason.NO_ANNOTATOR: "nobody was left who might be asked about an open image",
 }
 
 
@@ -70,10 +71,10 @@ class Section:
 def describe(run: Run, id: str, is_short: bool) -> Section:
     evaluation = run.evaluation
     shown = run.riskiest[: MOST_RISKY_OF_MANY if is_short else MOST_RISKY]
-    posterior = figures.measure_reliability(evaluation.posterior, evaluation.truth)
+    posterior = measure_reliability(evaluation.posterior, evaluation.truth)
     machine = None
     if evaluation.machine is not None:
-        machine = figures.measure_reliability(evaluation.machine, evaluation.truth)
+        machine = measure_reliability(evaluation.machine, evaluation.truth)
     return Section(
         id=id,
         name=run.name,
@@ -87,16 +88,20 @@ def describe(run: Run, id: str, is_short: bool) -> Section:
         skills=_skills_plot(evaluation, id),
         annotators=_annotators_table(evaluation),
         pictures=[_picture(risky, run.folder) for risky in shown],
-        settings=Table("Settings", ("setting", "value"), plain_rows(sorted(run.settings.items()))),
-        versions=Table("Versions", ("package", "version"), plain_rows(sorted(run.versions.items()))),
+        settings=Table("Settings", ("setting", "value"), plain_rows(sorted(run.settings.items())), n_names=2),
+        versions=Table("Versions", ("package", "version"), plain_rows(sorted(run.versions.items())), n_names=2),
     )
 
 
 def _lead(run: Run) -> str:
+    reason = run.text("stopped_because")
+    known = run.number("n_prototypes")
     return (
         f"People gave {count(run.number('n_annotations'))} annotations for {count(run.number('n_items'))} "
         f"images, {decimal(run.number('annotations_per_item'))} per image, "
-        f"and {percent(run.number('accuracy'))} of the images ended with the right label."
+        f"and {percent(run.number('accuracy'))} of the images ended with the right label. "
+        + (f"Beside these, {count(known)} images were known in advance. " if known else "")
+        + f"It stopped because {STOPPED.get(reason, reason)}."
     )
 
 
@@ -104,8 +109,9 @@ def _facts(run: Run) -> list[Fact]:
     asked = run.evaluation.n_annotations
     nobody = percent(float((asked == 0).mean())) if len(asked) else NONE
     risk = _max_risk(run)
-    reason = run.text("stopped_because")
     n_rounds = len(run.curves["annotations_per_item"])
+    aim = f"; {1 - risk:.0%} or more was the aim" if risk else ""
+    is_any_finished = run.number("finished_accuracy") is not None
     return [
         Fact("Accuracy", percent(run.number("accuracy")), "of all images have the right label"),
         Fact(
@@ -121,18 +127,14 @@ def _facts(run: Run) -> list[Fact]:
         Fact(
             "Accuracy of finished images",
             percent(run.number("finished_accuracy")),
-            f"are right; {1 - risk:.0%} or more was the aim" if risk else "are right",
+            f"are right{aim}" if is_any_finished else "no image was finished",
         ),
         Fact(
             "Calibration error",
             percent(run.number("ece")),
             "between stated confidence and share right, on average (ECE); 0% is best",
         ),
-        Fact(
-            "Stopped",
-            duration(run.number("seconds")),
-            f"of computing, {n_rounds:,} rounds. {STOPPED.get(reason, reason)}",
-        ),
+        Fact("Computing time", duration(run.number("seconds")), f"for {n_rounds:,} rounds"),
     ]
 
 
@@ -167,7 +169,7 @@ def _reliability_plot(id: str, posterior: Reliability, machine: Reliability | No
         "Is the confidence honest?",
         figures.draw_reliability(f"{id}-reliability", alt, posterior, machine),
         "On the dashed diagonal, labels that claim 80% are right in 80% of the cases; below it they claim "
-        "too much. The bars count the images, on a logarithmic scale.",
+        "too much. Thin lines: 95% intervals. The bars count the images, on a logarithmic scale.",
     )
 
 
@@ -181,8 +183,8 @@ def _bins_table(posterior: Reliability, machine: Reliability | None) -> Table:
     for source, _ in sources:
         columns += [f"{source}: images", "mean confidence", "right"]
     rows = []
-    for i in range(figures.N_BINS):
-        row = [f"{i / figures.N_BINS:.0%} to {(i + 1) / figures.N_BINS:.0%}"]
+    for i in range(N_BINS):
+        row = [f"{i / N_BINS:.0%} to {(i + 1) / N_BINS:.0%}"]
         for _, bins in sources:
             row += [f"{bins.count[i]:,}", percent(bins.confidence[i]), percent(bins.accuracy[i])]
         rows.append(row)
@@ -229,8 +231,8 @@ def _pairs_table(evaluation: Evaluation) -> Table:
                     f"{evaluation.outcome_counts[y, z]:,}",
                 )
             )
-    columns = ("truth", "taken for", "how often", "as estimated", "images labelled so at the end")
-    return Table("Class pairs that annotators confuse most", columns, plain_rows(rows))
+    columns = ("truth", "taken for", "how often", "as estimated", "labels so at the end")
+    return Table("Class pairs that annotators confuse most", columns, plain_rows(rows), n_names=2)
 
 
 def _skills_plot(evaluation: Evaluation, id: str) -> Plot:

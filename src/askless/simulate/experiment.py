@@ -34,8 +34,9 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
             if not batches:
                 campaign.stop(StopReason.NO_ANNOTATOR)
                 return
-        for batch in batches:
-            campaign.tell(batch.id, crowd.answer(batch))
+        with campaign.transaction():
+            for batch in batches:
+                campaign.tell(batch.id, crowd.answer(batch))
         campaign.refresh()
         yield
 

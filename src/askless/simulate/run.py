@@ -1,6 +1,7 @@
 """A simulation with a folder of its own: everything about it, and enough to go on with it after a kill."""
 
 import csv
+import io
 import json
 import os
 import platform
@@ -53,9 +54,9 @@ def simulate(
     source = load(config)
     crowd = make_crowd(config, source)
     if folder is None:
-        campaign = _create(None, config, source, crowd)
-        rows = list(_measured_rounds(campaign, source, crowd, [], on_round))
-        return _summary(config, campaign, source, rows)
+        with closing(_create(None, config, source, crowd)) as campaign:
+            rows = list(_measured_rounds(campaign, source, crowd, [], on_round))
+            return _summary(config, campaign, source, rows)
     if resume:
         _check_same_config(folder, config)
     elif folder.exists():
@@ -63,7 +64,7 @@ def simulate(
     is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+        _write_text(folder / "config.toml", config.to_toml())
         campaign = _open_or_create(folder / "log.db", config, source, crowd)
     except Exception:
         if is_new:
@@ -83,12 +84,14 @@ def read_config(folder: Path) -> SimulationConfig:
     """The configuration that a run folder was made with.
 
     Raises:
-        ConfigError: it is no run folder.
+        ConfigError: it is no run folder, or its config.toml is damaged.
     """
     try:
         return config_from_toml((folder / "config.toml").read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{folder} is no run folder ({error.strerror}: config.toml); check --out.") from error
+    except ValueError as error:
+        raise ConfigError(f"{folder / 'config.toml'} is damaged ({error}); mend it, or run anew.") from error
 
 
 def _check_same_config(folder: Path, config: SimulationConfig) -> None:
@@ -145,13 +148,12 @@ def _drive(file: Path, campaign: Campaign, source: Source, crowd: Crowd, on_roun
 
 
 def _write_rows(file: Path, rows: list[Row]) -> None:
-    temporary = file.with_suffix(".tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
-        if rows:
-            writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-    os.replace(temporary, file)
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    _write_text(file, text.getvalue())
 
 
 def _measured_rounds(
@@ -249,4 +251,14 @@ def _versions() -> dict[str, str]:
 
 
 def _write_json(file: Path, value: object) -> None:
-    file.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+    _write_text(file, json.dumps(value, indent=1) + "\n")
+
+
+def _write_text(file: Path, text: str) -> None:
+    """The file is whole or as it was before, also after a kill or a power cut."""
+    temporary = file.with_name(f"{file.name}.tmp")
+    with temporary.open("w", newline="", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(temporary, file)

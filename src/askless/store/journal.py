@@ -31,35 +31,55 @@ class Journal:
         self._size = n_items, n_classes
         self.ledger = Ledger(*self._size)
         self._lock = threading.RLock()
+        self._append: Append | None = None
 
     @contextmanager
     def reading(self) -> Iterator[Ledger]:
         with self._lock:
-            with self.log.transaction() as connection:
-                self._catch_up(connection)
+            if self._append is None:
+                with self._never_ahead(), self.log.transaction() as connection:
+                    self._catch_up(connection)
             yield self.ledger
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Ledger, Append]]:
-        """One transaction: all entries appended inside are on disk at its end, or none."""
-        written: list[Entry] = []
+        """One transaction: all entries appended inside are on disk at its end, or none.
 
+        Inside another one it is part of that, and on disk at the end of the outer one.
+        """
+        with self._lock:
+            if self._append is not None:
+                yield self.ledger, self._append
+                return
+            written: list[Entry] = []
+            self._append = self._appender(written)
+            try:
+                with self._never_ahead(), self.log.transaction() as connection:
+                    self._catch_up(connection)
+                    yield self.ledger, self._append
+                    append_entries(connection, written)
+            finally:
+                self._append = None
+
+    @contextmanager
+    def _never_ahead(self) -> Iterator[None]:
+        """After a failure inside, the ledger may say more than the log: it is emptied, and read anew when next used."""
+        before = self.ledger.position
+        try:
+            yield
+        except BaseException:
+            if self.ledger.position != before:
+                self.ledger = Ledger(*self._size)
+            raise
+
+    def _appender(self, written: list[Entry]) -> Append:
         def append(kind: Kind, **fields: Any) -> Entry:
             entry = Entry(self.ledger.position + 1, kind, self.clock(), **fields)
             self.ledger.apply(entry)
             written.append(entry)
             return entry
 
-        with self._lock:
-            try:
-                with self.log.transaction() as connection:
-                    self._catch_up(connection)
-                    yield self.ledger, append
-                    append_entries(connection, written)
-            except BaseException:
-                if written:
-                    self.ledger = Ledger(*self._size)
-                raise
+        return append
 
     def _catch_up(self, connection: Connection) -> None:
         for entry in read_entries(connection, self.ledger.position):

@@ -119,13 +119,13 @@ class Ledger:
         assert entry.batch is not None
         assert entry.annotator is not None
         assert entry.item is not None
-        lease = self.batches[entry.batch]
-        if entry.item in lease.open_items:
-            lease.open_items.remove(entry.item)
-            if not lease.open_items:
-                del self.live[entry.batch]
-        else:
+        if entry.item not in self.batches[entry.batch].open_items:
             self.n_late += 1
+        held = [lease for lease in self.live.values() if lease.annotator == entry.annotator]
+        for lease in held:  # a late answer also settles the item where it was leased to them again
+            lease.open_items.discard(entry.item)
+            if not lease.open_items:
+                del self.live[lease.batch.id]
         self.said[entry.annotator][entry.item] = entry.label
         if entry.answer_id is not None:
             self.answer_ids[entry.answer_id] = (entry.annotator, entry.item)

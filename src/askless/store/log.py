@@ -8,12 +8,13 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import URL, Connection, Dialect, Engine, bindparam, create_engine, event, insert, inspect, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
@@ -22,6 +23,9 @@ from askless.store import schema
 from askless.store.entries import Entry, Kind
 from askless.types import Dataset, Prototypes
 
+READ_ENTRIES = (
+    select(schema.entry).where(schema.entry.c.position > bindparam("after")).order_by(schema.entry.c.position)
+)
 MIGRATIONS = resources.files("askless") / "store" / "migrations"
 
 
@@ -57,12 +61,24 @@ def create_log(path: Path | None, dataset: Dataset, prototypes: Prototypes, head
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} for the log does not exist; make it first.")
     new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    log = Log(_engine(new), new)
-    _fill(log, dataset, prototypes, header)
-    log.close()
-    os.replace(new, path)
+    _remove(new)
+    log = Log(_engine(new, is_new=True), new)
+    try:
+        _fill(log, dataset, prototypes, header)
+        log.close()
+        _remove(path)  # a log that was deleted may have left its -wal, which must not flow into this one
+        os.replace(new, path)
+    except BaseException:
+        log.close()
+        _remove(new)
+        raise
     return Log(_engine(path), path)
+
+
+def _remove(path: Path) -> None:
+    """Removes a log, or what is left of one, with the files that SQLite keeps beside it."""
+    for ending in ("-wal", "-shm", ""):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
 def _fill(log: Log, dataset: Dataset, prototypes: Prototypes, header: dict[str, bytes]) -> None:
@@ -88,6 +104,7 @@ def open_log(path: Path) -> Log:
     """
     if not path.is_file():
         raise StoreError(f"There is no log at {path}; check the path, or create the campaign first.")
+    _check_whole(path)
     log = Log(_engine(path), path)
     try:
         with log.transaction() as connection:
@@ -98,6 +115,21 @@ def open_log(path: Path) -> Log:
         log.close()
         raise
     return log
+
+
+def _check_whole(path: Path) -> None:
+    """Where the last page of a file was cut off, SQLite would read zeros, unless a -wal beside it mends that."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(18)
+            n_bytes = file.seek(0, os.SEEK_END)
+    except OSError as error:
+        raise StoreError(f"The log {path} cannot be read ({error.strerror}); check its permissions.") from error
+    if not head.startswith(b"SQLite format 3\0"):
+        raise StoreError(f"{path} is no log of askless; check the path.")
+    page_size = max(int.from_bytes(head[16:], "big"), 512)
+    if n_bytes % page_size and not path.with_name(f"{path.name}-wal").exists():
+        raise StoreError(f"The end of the log {path} is missing; restore a backup.")
 
 
 def read_header(connection: Connection) -> dict[str, bytes]:
@@ -114,18 +146,24 @@ def read_items(connection: Connection, classes: tuple[str, ...]) -> tuple[Datase
 
 def read_entries(connection: Connection, after: int = 0) -> Iterator[Entry]:
     """Entries behind position `after`, in order."""
-    rows = connection.execute(
-        select(schema.entry).where(schema.entry.c.position > after).order_by(schema.entry.c.position)
-    )
-    for row in rows:
-        payload = None if row.payload is None else json.loads(row.payload)
-        yield Entry(row[0], Kind(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8], payload)
+    for row in connection.execute(READ_ENTRIES, {"after": after}):
+        try:
+            payload = None if row.payload is None else json.loads(row.payload)
+            yield Entry(row[0], Kind(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8], payload)
+        except ValueError as error:
+            raise StoreError(f"Entry {row[0]} of the log is damaged ({error}); restore a backup.") from error
 
 
 def append_entries(connection: Connection, entries: Iterable[Entry]) -> None:
     rows = [_row(entry) for entry in entries]
     if rows:
-        connection.execute(insert(schema.entry), rows)
+        connection.exec_driver_sql(_insert_sql(connection.dialect), rows)
+
+
+@cache
+def _insert_sql(dialect: Dialect) -> str:
+    """Compiled once and handed to the driver: rows are plain already, and there are millions of them."""
+    return str(insert(schema.entry).compile(dialect=dialect))
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -143,16 +181,23 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _engine(path: Path | None) -> Engine:
+def _engine(path: Path | None, *, is_new: bool = False) -> Engine:
     if path is None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        engine = create_engine(
+            "sqlite://", poolclass=StaticPool, paramstyle="named", connect_args={"check_same_thread": False}
+        )
     else:
-        engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False, "timeout": 30})
+        engine = create_engine(
+            URL.create("sqlite", database=str(path)),
+            paramstyle="named",
+            connect_args={"check_same_thread": False, "timeout": 30},
+        )
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
-        connection.execute("PRAGMA journal_mode = WAL")
+        if is_new:
+            connection.execute("PRAGMA journal_mode = WAL")  # the file remembers; a foreign file is left as it is
         connection.execute("PRAGMA synchronous = FULL")
 
     @event.listens_for(engine, "begin")

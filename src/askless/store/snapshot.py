@@ -4,7 +4,6 @@ import os
 from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -35,7 +34,7 @@ def save_estimate(log_path: Path, position: int, estimate: Estimate) -> None:
 def load_estimate(log_path: Path, position: int, prior_counts: FloatArray) -> Estimate | None:
     """The estimate of the refresh at `position`, or none if its file is missing or damaged."""
     try:
-        with np.load(_file(log_path, position), allow_pickle=False) as stored:
+        with _file(log_path, position).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             confusion = Confusion(
                 prior_counts,
                 stored["annotator"],
@@ -54,15 +53,15 @@ def load_estimate(log_path: Path, position: int, prior_counts: FloatArray) -> Es
                 objective,
                 int(stored["upto"]),
             )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except Exception:  # a damaged .npz fails in a dozen ways, and all that it holds can be computed again
         return None
 
 
-def remove_other_estimates(log_path: Path, position: int) -> None:
-    """Leaves only the file of the refresh at `position`."""
-    kept = _file(log_path, position)
+def remove_older_estimates(log_path: Path, position: int) -> None:
+    """Removes the files of refreshes before `position`; a later one may be in the making by another process."""
     for file in log_path.parent.glob(f"{glob_escape(log_path.name)}.estimate-*"):
-        if file != kept:
+        number = file.stem.rpartition("-")[2]
+        if number.isdecimal() and int(number) < position:
             file.unlink(missing_ok=True)
 
 

@@ -1,0 +1,162 @@
+"""People and machine joined."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from askless.config import CampaignConfig, preset
+from askless.core import aggregate
+from askless.core import infer as infer_module
+from askless.core.infer import Info, infer
+from askless.types import Annotations, Estimate, Features, Float32Array, Prototypes
+
+N, J, K = 40, 4, 3
+TRUTH = np.arange(N) % K
+PROTOTYPES = Prototypes(np.arange(9), TRUTH[:9])
+PRIOR = np.full((K, K), 1.0) + 3 * np.eye(K)
+
+
+def features() -> Features:
+    return Features((np.eye(K)[TRUTH] + np.random.default_rng(0).normal(0, 0.3, (N, K))).astype(np.float32))
+
+
+def answers(n: int = 50, seed: int = 0) -> Annotations:
+    rng = np.random.default_rng(seed)
+    item = rng.integers(9, N, size=n)
+    label = np.where(rng.random(n) < 0.8, TRUTH[item], rng.integers(K, size=n))
+    return Annotations(item, rng.integers(J, size=n), label, N, J, K)
+
+
+def config(method: str = "improved_lean", **learner: Any) -> CampaignConfig:
+    chosen = preset(method)
+    faster = chosen.learner.model_copy(update={"max_epochs": 30, "lr_ratio": 0.003, "hidden_size": 8} | learner)
+    return chosen.model_copy(update={"learner": faster})
+
+
+def run(annotations: Annotations, chosen: CampaignConfig, seed: int = 0, **more: Any) -> tuple[Estimate, Info]:
+    rng = np.random.default_rng(seed)
+    return infer(annotations, features(), PROTOTYPES, PRIOR, chosen, rng=rng, **more)
+
+
+def machine_of(seed: int = 0) -> Float32Array:
+    return np.random.default_rng(seed).dirichlet(np.ones(K), size=N).astype(np.float32)
+
+
+def with_machine(machine: Float32Array | None, loss: float) -> Estimate:
+    estimate, _ = run(answers(10), config("ds_model"))
+    return Estimate(estimate.posterior, estimate.confusion, estimate.class_prior, machine, loss, 0.0)
+
+
+@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation"])
+@pytest.mark.parametrize("n", [0, 1, 60])
+def test_every_method_gives_probabilities_and_knows_the_prototypes(method: str, n: int) -> None:
+    estimate, info = run(answers(n), config(method), upto=7)
+    assert np.isfinite(estimate.posterior).all()
+    np.testing.assert_allclose(estimate.posterior.sum(axis=1), 1)
+    np.testing.assert_array_equal(estimate.posterior[:9], np.eye(K)[TRUTH[:9]])
+    np.testing.assert_array_equal(estimate.label[:9], TRUTH[:9])
+    assert not estimate.risk[:9].any()
+    np.testing.assert_allclose(estimate.class_prior, [1 / 3] * 3)
+    assert estimate.upto == 7
+    has_machine = method not in ("majority_vote", "ds_model")
+    assert (estimate.machine is not None) == info.is_machine_new == has_machine
+    assert np.isfinite(estimate.machine_loss) == has_machine
+
+
+@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "efficient_annotation"])
+def test_deterministic(method: str) -> None:
+    one, two = (run(answers(), config(method), seed=3)[0] for _ in range(2))
+    np.testing.assert_array_equal(one.posterior, two.posterior)
+    np.testing.assert_array_equal(one.confusion.counts, two.confusion.counts)
+    assert (one.machine_loss, one.objective) == (two.machine_loss, two.objective)
+
+
+def test_the_posterior_is_the_product_of_people_and_machine() -> None:
+    annotations, chosen = answers(), config()
+    old, new = machine_of(0), machine_of(1)
+
+    class Fixed:
+        def fit(self, *_: Any) -> None: ...
+
+        def predict_proba(self, X: Any) -> Any:
+            return new[: len(X)]
+
+    estimate, info = run(annotations, config(calibrate="none"), previous=with_machine(old, np.inf), learner=Fixed())
+    confusion, evidence, em = aggregate.fit(annotations, PRIOR, old, chosen.aggregator, rng=np.random.default_rng(0))
+    assert info == Info(em, True)
+    assert estimate.objective == em.objectives[-1]
+    np.testing.assert_array_equal(estimate.confusion.counts, confusion.counts)
+    np.testing.assert_array_equal(estimate.machine, new)
+    expected = softmax(evidence + np.log(new.astype(np.float64) + aggregate.EPSILON), axis=1)
+    np.testing.assert_allclose(estimate.posterior[9:], expected[9:], atol=1e-12)
+
+
+def test_the_learner_is_trained_on_people_and_the_last_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    annotations, chosen, old = answers(20), config("efficient_annotation"), machine_of()
+    seen: dict[str, Any] = {}
+
+    def spy(_: Features, prototypes: Prototypes, belief: Any, is_annotated: Any, *__: Any, **___: Any) -> Any:
+        seen.update(belief=belief, is_annotated=is_annotated)
+        return None, np.inf
+
+    monkeypatch.setattr(infer_module, "believe", spy)
+    run(annotations, chosen, previous=with_machine(old, 1.0))
+    _, evidence, _ = aggregate.fit(annotations, PRIOR, old, chosen.aggregator, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(seen["belief"], aggregate.e_step(evidence, old))
+    np.testing.assert_array_equal(np.flatnonzero(seen["is_annotated"]), np.unique(annotations.item))
+
+
+@pytest.mark.parametrize("scope", ["global", "local"])
+def test_only_global_early_stop_keeps_a_better_older_machine(scope: str) -> None:
+    chosen, old = config(early_stop_scope=scope), machine_of()
+    fresh_loss = run(answers(), chosen)[0].machine_loss
+    for old_loss in (fresh_loss / 2, fresh_loss * 2):
+        estimate, info = run(answers(), chosen, previous=with_machine(old, old_loss))
+        is_kept = scope == "global" and old_loss < fresh_loss
+        assert info.is_machine_new != is_kept
+        assert (estimate.machine is old) == is_kept
+        assert (estimate.machine_loss == old_loss) == is_kept
+
+
+@pytest.mark.parametrize("scope", ["global", "local"])
+def test_without_anything_to_train_on_only_global_has_a_machine(scope: str) -> None:
+    old = machine_of()
+    lone = Prototypes([0, 1, 2], [0, 1, 2])
+    for machine in (old, None):
+        estimate, info = infer(
+            answers(0),
+            features(),
+            lone,
+            PRIOR,
+            config(early_stop_scope=scope),
+            rng=np.random.default_rng(0),
+            previous=with_machine(machine, 0.5 if machine is not None else np.inf),
+        )
+        assert not info.is_machine_new
+        assert estimate.machine is (machine if scope == "global" else None)
+        assert estimate.machine_loss == (0.5 if scope == "global" and machine is not None else np.inf)
+
+
+def test_majority_vote() -> None:
+    annotations = answers()
+    estimate, info = run(annotations, config("majority_vote"))
+    share = aggregate.majority_vote(annotations)
+    np.testing.assert_array_equal(estimate.posterior[9:], share[9:])
+    assert info == Info(None, False)
+    assert (estimate.machine, estimate.machine_loss, estimate.objective) == (None, np.inf, 0.0)
+    counts = np.zeros((J, K, K))
+    for i, j, z in zip(annotations.item, annotations.annotator, annotations.label, strict=True):
+        counts[j, :, z] += share[i]
+    expected = (counts + PRIOR) / (counts + PRIOR).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(estimate.confusion.matrices(range(J)), expected)
+
+
+def test_nothing_given_is_changed() -> None:
+    annotations, old = answers(), machine_of()
+    previous = with_machine(old, 10.0)
+    before = previous.posterior.copy(), old.copy(), annotations.label.copy()
+    run(annotations, config("efficient_annotation"), previous=previous)
+    for array, copy in zip((previous.posterior, old, annotations.label), before, strict=True):
+        np.testing.assert_array_equal(array, copy)

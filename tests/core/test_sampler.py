@@ -1,0 +1,306 @@
+"""Plans keep every promise, whatever is asked of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from askless.config import SamplerSettings
+from askless.core.sampler import Assignment, Workload, plan
+from askless.types import BoolArray, Confusion, FloatArray
+
+ALGORITHMS = ("random", "greedy_task_assignment")
+
+
+def believed(skills: Sequence[float], n_classes: int) -> Confusion:
+    """Annotators who are right so often, whatever the class."""
+    K = n_classes
+    wrong = [(1 - skill) / (K - 1) for skill in skills]
+    matrices = np.array([np.full((K, K), w) + (s - w) * np.eye(K) for s, w in zip(skills, wrong, strict=True)])
+    empty = np.empty(0, np.int64)
+    return Confusion(matrices.reshape(-1, K, K), empty, empty, np.empty((0, K)), len(skills))
+
+
+def posterior_of(risk: Sequence[float], n_classes: int = 2) -> FloatArray:
+    """Items of class 0 with these risks."""
+    column = np.array(risk, dtype=float)[:, None]
+    return np.where(np.arange(n_classes) == 0, 1 - column, column / (n_classes - 1))
+
+
+def everyone(n: int, capacity: int = 1000) -> list[Workload]:
+    return [Workload(j, np.empty(0, np.int64), capacity) for j in range(n)]
+
+
+@dataclass(frozen=True)
+class Situation:
+    posterior: FloatArray
+    confusion: Confusion
+    is_free: BoolArray
+    workloads: list[Workload]
+    n_batches: int
+    batch_size: int
+    budget: int | None
+    max_risk: float
+    settings: SamplerSettings
+    seed: int
+
+    def plan(self) -> list[Assignment]:
+        return plan(
+            self.posterior,
+            self.confusion,
+            self.is_free,
+            self.workloads,
+            self.n_batches,
+            self.batch_size,
+            self.budget,
+            self.max_risk,
+            self.settings,
+            rng=np.random.default_rng(self.seed),
+        )
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Situation:
+    """Most have several annotators and more to ask than fits into a batch; some have no budget, item or annotator."""
+    N, J, K = draw(st.sampled_from([20, 1, 5, 10, 40])), draw(st.sampled_from([4, 1, 2, 7])), draw(st.integers(2, 4))
+    seed = draw(st.integers(0, 9999))
+    rng = np.random.default_rng(seed)
+    risk = rng.choice([0.0, 0.004, 0.05, 0.1, 0.3, 0.5], size=N)
+    present = rng.permutation(J)[: draw(st.sampled_from([J, J // 2, 0]))]
+    return Situation(
+        posterior_of(risk, K),
+        believed(rng.random(J).tolist(), K),
+        rng.random(N) < draw(st.sampled_from([1, 0.5, 0])),
+        [Workload(int(j), np.flatnonzero(rng.random(N) < 0.4), int(rng.integers(0, 8))) for j in present],
+        draw(st.sampled_from([3, 1, 10, 0])),
+        draw(st.sampled_from([4, 1, 2, 10])),
+        draw(st.sampled_from([None, 5, 10, 1, 0])),
+        draw(st.sampled_from([0.05, 0.0, 0.1, 0.55])),
+        SamplerSettings(algo=draw(st.sampled_from(ALGORITHMS)), fill_batches=draw(st.booleans())),
+        seed,
+    )
+
+
+@settings(max_examples=400)
+@given(situation=situations())
+def test_a_plan_keeps_every_cap(situation: Situation) -> None:
+    chosen = situation.plan()
+    of_annotator = {workload.annotator: workload for workload in situation.workloads}
+    annotators = [assignment.annotator for assignment in chosen]
+    assert len(annotators) == len(set(annotators)) <= situation.n_batches
+    for assignment in chosen:
+        workload = of_annotator[assignment.annotator]
+        assert 0 < len(assignment.items) <= min(situation.batch_size, workload.capacity)
+        assert not set(assignment.items) & set(workload.asked)
+    items = np.concatenate([np.empty(0, np.int64), *(assignment.items for assignment in chosen)])
+    assert len(items) == len(set(items))
+    assert situation.is_free[items].all()
+    assert situation.budget is None or len(items) <= situation.budget
+    if not situation.settings.fill_batches:
+        assert (1 - situation.posterior.max(axis=1)[items] >= situation.max_risk).all()
+
+
+@given(situation=situations())
+def test_scores_align_with_items(situation: Situation) -> None:
+    for assignment in situation.plan():
+        for item, score in zip(assignment.items, assignment.scores, strict=True):
+            belief = situation.posterior[item]
+            if situation.settings.algo == "random":
+                assert score == pytest.approx(1 - belief.max())
+            else:
+                assert score == pytest.approx(
+                    belief @ np.diagonal(situation.confusion.matrices([assignment.annotator])[0])
+                )
+
+
+@given(situation=situations())
+def test_a_plan_is_reproducible_and_changes_nothing(situation: Situation) -> None:
+    before = situation.is_free.copy()
+    one, two = situation.plan(), situation.plan()
+    np.testing.assert_array_equal(situation.is_free, before)
+    assert [a.annotator for a in one] == [a.annotator for a in two]
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_array_equal(a.items, b.items)
+
+
+@settings(max_examples=400)
+@given(situation=situations())
+def test_nobody_who_could_help_is_left_out(situation: Situation) -> None:
+    """Where batches and budget remain, everyone left has nothing to do; and a batch is short only for a reason."""
+    chosen = situation.plan()
+    n_items = sum(len(assignment.items) for assignment in chosen)
+    has_budget = situation.budget is None or n_items < situation.budget
+    may_ask = situation.is_free.copy()
+    if not situation.settings.fill_batches:
+        may_ask &= 1 - situation.posterior.max(axis=1) >= situation.max_risk
+    for assignment in chosen:
+        may_ask[assignment.items] = False
+    sizes = {assignment.annotator: len(assignment.items) for assignment in chosen}
+    for workload in situation.workloads:
+        for_this_one = may_ask.copy()
+        for_this_one[workload.asked] = False
+        size = sizes.get(workload.annotator, 0)
+        is_full = size == min(situation.batch_size, workload.capacity)
+        if has_budget and not is_full and (size or len(chosen) < situation.n_batches):
+            assert not for_this_one.any()
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("fill_batches", [True, False])
+def test_no_annotators_or_nothing_open_gives_no_plan(algo: str, fill_batches: bool) -> None:
+    settings = SamplerSettings(algo=algo, fill_batches=fill_batches)
+    confusion, rng = believed([0.5, 0.5], 2), np.random.default_rng(0)
+    posterior, all_free = posterior_of([0.4, 0.4]), np.ones(2, bool)
+    assert plan(posterior, confusion, all_free, [], 5, 5, None, 0.1, settings, rng=rng) == []
+    assert plan(posterior, confusion, ~all_free, everyone(2), 5, 5, None, 0.1, settings, rng=rng) == []
+    assert plan(posterior, confusion, all_free, everyone(2, 0), 5, 5, None, 0.1, settings, rng=rng) == []
+    assert plan(posterior, confusion, all_free, everyone(2), 5, 5, 0, 0.1, settings, rng=rng) == []
+    asked_all = [Workload(0, np.array([1, 0]), 10)]
+    assert plan(posterior, confusion, all_free, asked_all, 5, 5, None, 0.1, settings, rng=rng) == []
+
+
+def test_greedy_takes_the_best_annotators_first() -> None:
+    confusion = believed([0.5, 0.9, 0.6, 0.8], 3)
+    settings = SamplerSettings(algo="greedy_task_assignment")
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        chosen = plan(
+            posterior_of([0.5] * 40, 3), confusion, np.ones(40, bool), everyone(4), 3, 5, None, 0.1, settings, rng=rng
+        )
+        assert [assignment.annotator for assignment in chosen] == [1, 3, 2]
+
+
+def test_greedy_asks_who_knows_the_class_and_random_asks_anyone() -> None:
+    empty = np.empty(0, np.int64)
+    knows = np.array([[[0.9, 0.1], [0.7, 0.3]], [[0.4, 0.6], [0.0, 1.0]]])
+    confusion = Confusion(knows, empty, empty, np.empty((0, 2)), 2)
+    asked: dict[str, set[int]] = {}
+    for algo in ALGORITHMS:
+        for column in (0, 1):
+            posterior = np.full((10, 2), 0.3)
+            posterior[:, column] = 0.7
+            plans = [
+                plan(
+                    posterior,
+                    confusion,
+                    np.ones(10, bool),
+                    everyone(2),
+                    1,
+                    5,
+                    None,
+                    0.1,
+                    SamplerSettings(algo=algo),
+                    rng=np.random.default_rng(seed),
+                )
+                for seed in range(20)
+            ]
+            asked[f"{algo} {column}"] = {assignment.annotator for (assignment,) in plans}
+    assert asked == {
+        "random 0": {0, 1},
+        "random 1": {0, 1},
+        "greedy_task_assignment 0": {0},
+        "greedy_task_assignment 1": {1},
+    }
+
+
+def test_greedy_breaks_near_ties_at_random() -> None:
+    settings = SamplerSettings(algo="greedy_task_assignment")
+    first = [
+        plan(
+            posterior_of([0.5] * 9),
+            believed([0.7, 0.7, 0.7], 2),
+            np.ones(9, bool),
+            everyone(3),
+            1,
+            3,
+            None,
+            0.1,
+            settings,
+            rng=np.random.default_rng(seed),
+        )[0].annotator
+        for seed in range(30)
+    ]
+    assert set(first) == {0, 1, 2}
+
+
+def test_greedy_fills_up_with_what_the_annotator_has_not_seen() -> None:
+    workload = Workload(0, np.arange(8), 100)
+    for seed in range(10):
+        (assignment,) = plan(
+            posterior_of([0.5] * 10),
+            believed([0.7], 2),
+            np.ones(10, bool),
+            [workload],
+            1,
+            5,
+            None,
+            0.1,
+            SamplerSettings(algo="greedy_task_assignment"),
+            rng=np.random.default_rng(seed),
+        )
+        assert set(assignment.items) == {8, 9}
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_items_are_drawn_evenly(algo: str) -> None:
+    counts = np.zeros(10)
+    for seed in range(400):
+        (assignment,) = plan(
+            posterior_of([0.05] * 2 + [0.2, 0.5] * 4),
+            believed([0.7], 2),
+            np.ones(10, bool),
+            everyone(1),
+            1,
+            4,
+            None,
+            0.1,
+            SamplerSettings(algo=algo),
+            rng=np.random.default_rng(seed),
+        )
+        counts[assignment.items] += 1
+    assert not counts[:2].any()
+    np.testing.assert_allclose(counts[2:] / 400, 0.5, atol=0.1)
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize(
+    ("batch_size", "expected"),
+    [
+        (2, {0, 1}),  # enough at the threshold: it stays
+        (3, {0, 1, 2}),  # 0.08 > 0.07
+        (4, {0, 1, 2, 3}),
+        (5, {0, 1, 2, 3, 4}),  # even those without any risk
+        (9, {0, 1, 2, 3, 4}),
+    ],
+)
+@pytest.mark.parametrize("max_risk", [0.1, 0.15, 0.29])
+def test_fill_batches_lowers_the_threshold(algo: str, batch_size: int, expected: set[int], max_risk: float) -> None:
+    posterior = posterior_of([0.3, 0.3, 0.08, 0.02, 0.0, 0.4])
+    is_free = np.array([True] * 5 + [False])
+    settings = SamplerSettings(algo=algo, fill_batches=True)
+    rng = np.random.default_rng(0)
+    (assignment,) = plan(
+        posterior, believed([0.7], 2), is_free, everyone(1), 1, batch_size, None, max_risk, settings, rng=rng
+    )
+    assert set(assignment.items) == expected
+
+
+def test_without_fill_batches_a_batch_is_short() -> None:
+    rng = np.random.default_rng(0)
+    posterior = posterior_of([0.3, 0.1, 0.05])
+    (assignment,) = plan(
+        posterior,
+        believed([0.7], 2),
+        np.ones(3, bool),
+        everyone(1),
+        1,
+        5,
+        None,
+        1 - posterior[1, 0],
+        SamplerSettings(),
+        rng=rng,
+    )
+    assert set(assignment.items) == {0, 1}
