@@ -144,7 +144,10 @@ def main() -> None:
         soft, hard = (em_iteration(n_annotations, n_classes, n_annotators, m_step) for m_step in ("soft", "hard"))
         print(f"A={n_annotations:<7} K={n_classes:<3} W={n_annotators:<5}    {soft:11.2f}    {hard:11.2f}")
 
-    print("\n100,000 annotations of the 9,900 images of cifar10h, 50 annotators: seconds with the log on disk, without any log, ratio")
+    print(
+        "\n100,000 annotations of the 9,900 images of cifar10h, 50 annotators: "
+        "seconds with the log on disk, without any log, ratio"
+    )
     for method in ("ds_model", "efficient_annotation"):
         costs = [logging_cost(method) for _ in range(3)]
         ratio = median(cost.with_log / cost.without_log for cost in costs)

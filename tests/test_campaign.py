@@ -737,3 +737,22 @@ class AnyCampaign(RuleBasedStateMachine):
 
 TestAnyCampaign = AnyCampaign.TestCase
 TestAnyCampaign.settings = settings(max_examples=40, stateful_step_count=25)
+
+
+def test_of_two_refreshes_at_once_the_first_one_counts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each estimate builds on the one before it in the log, so one that did not see the latest is dropped."""
+    slow = create(path)
+    for batch in slow.ask(["ann"]):
+        slow.tell(batch.id, answers(batch))
+    quick = reopen(path)
+    infer = slow._infer
+
+    def overtaken(*arguments: Any) -> Any:
+        quick.refresh()
+        return infer(*arguments)
+
+    monkeypatch.setattr(slow, "_infer", overtaken)
+    assert np.array_equal(slow.refresh().posterior, quick.estimate.posterior)
+    assert slow.n_refreshes == quick.n_refreshes == 2
+    slow.close()
+    quick.close()

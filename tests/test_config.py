@@ -184,6 +184,26 @@ def test_the_papers_keys(paper: str, own: str, tmp_path: Path) -> None:
     assert compose((), file) == config
 
 
+@pytest.mark.parametrize(
+    ("paper", "own"),
+    [
+        ("risk_thres", "max_risk"),
+        ("learner.risk_thres", "learner.max_risk"),
+        ("online.hit_size", "batch_size"),
+        ("learner.batch_size", "learner.minibatch_size"),
+        ("online.n_hits_per_step", "n_batches"),
+        ("sampler.max_annotation_per_example", "sampler.max_per_item"),
+        ("sampler.max_annotation_per_worker", "sampler.max_per_annotator"),
+        ("worker.reliability.mean", "crowd.skill"),
+        ("worker.reliability.std", "crowd.spread"),
+        ("worker.prior.predefined_params.pos_count", "prior.pos_count"),
+        ("worker.prior.predefined_params.neg_count", "prior.neg_count"),
+    ],
+)
+def test_the_papers_keys_that_could_be_mixed_up(paper: str, own: str) -> None:
+    assert PAPER_KEYS[paper] == own
+
+
 @pytest.mark.parametrize(("key", "paper"), PAPER_VALUES)
 def test_the_papers_values(key: str, paper: str) -> None:
     own = PAPER_VALUES[key, paper]

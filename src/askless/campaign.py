@@ -9,11 +9,13 @@ from collections import ChainMap, deque
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from askless.config import CampaignConfig
 from askless.core import confusion
@@ -249,14 +251,19 @@ class Campaign:
             ]
 
     def refresh(self) -> Estimate:
-        """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so."""
+        """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so.
+
+        If another process has refreshed meanwhile, its estimate is returned and this one dropped: each estimate
+        builds on the one before it in the log.
+        """
         with self._lock:
             with self._journal.reading() as ledger:
                 previous = self.estimate if ledger.refreshes else None
-                annotations = ledger.annotations()
-                upto = ledger.position
+                annotations, upto, n_refreshes = ledger.annotations(), ledger.position, len(ledger.refreshes)
             estimate = self._infer(annotations, upto, previous)
             with self._journal.writing() as (ledger, append):
+                if len(ledger.refreshes) != n_refreshes:
+                    return self.estimate
                 status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config)
                 payload = {
                     "upto": upto,
@@ -406,17 +413,18 @@ class Campaign:
         return estimate if estimate and _digest(estimate) == refreshed.payload["digest"] else None
 
     def _infer(self, annotations: Annotations, upto: int, previous: Estimate | None) -> Estimate:
-        estimate, _ = infer(
-            annotations,
-            self._features,
-            self.prototypes,
-            self.prior_counts,
-            self.config,
-            rng=generator(self.seed, "refresh", upto),
-            previous=previous,
-            learner=self._learner,
-            upto=upto,
-        )
+        with _threadpools().limit(limits=1, user_api="blas"):
+            estimate, _ = infer(
+                annotations,
+                self._features,
+                self.prototypes,
+                self.prior_counts,
+                self.config,
+                rng=generator(self.seed, "refresh", upto),
+                previous=previous,
+                learner=self._learner,
+                upto=upto,
+            )
         return estimate
 
     def _check_answer(self, answer: Answer, lease: Lease, used: MutableMapping[bytes, tuple[int, int]]) -> None:
@@ -446,6 +454,13 @@ class Campaign:
                 f"The campaign was made with {self._learner_name or 'the built-in learner'}, "
                 f"not {given or 'the built-in learner'}; open it with the same."
             )
+
+
+@cache
+def _threadpools() -> ThreadpoolController:
+    """Matrix products round differently with another number of threads; on one, a refresh gives the same everywhere
+    that has the same processor and libraries."""
+    return ThreadpoolController()
 
 
 def _digest(estimate: Estimate) -> str:

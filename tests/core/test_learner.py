@@ -66,6 +66,18 @@ def test_adam_is_that_of_the_book() -> None:
         np.testing.assert_allclose(parameters, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(("n", "minibatch_size", "size"), [(30, 16, 16), (30, 1024, 30)])
+def test_the_rate_grows_with_the_root_of_the_minibatch(
+    n: int, minibatch_size: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = []
+    monkeypatch.setattr(learner, "_adam_step", lambda *arguments: rates.append(arguments[4:]))
+    X, label = toy(np.random.default_rng(0), n)
+    chosen = settings(minibatch_size=minibatch_size, lr_ratio=0.01, max_epochs=3)
+    Network(chosen, (X, label), np.random.default_rng(0)).fit(X, one_hot(label, 3), np.ones(n, np.float32))
+    assert rates == [(pytest.approx(0.01 * size**0.5), epoch) for epoch in (1, 2, 3)]
+
+
 class Recorder(Network):
     """Remembers every validation loss."""
 

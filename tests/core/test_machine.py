@@ -113,7 +113,7 @@ def test_prototypes_keep_their_known_label() -> None:
 
 
 @given(
-    n_prototypes=st.integers(1, 5),
+    n_prototypes=st.integers(1, 9),
     train_sizes=st.lists(st.integers(0, 12), min_size=K, max_size=K),
     seed=st.integers(0, 99),
 )
@@ -134,7 +134,7 @@ def test_prototypes_validate_and_a_class_with_little_to_train_on_gets_half(
 
 
 @given(
-    n_prototypes=st.integers(1, 5),
+    n_prototypes=st.integers(1, 9),
     train_sizes=st.lists(st.integers(0, 12), min_size=K, max_size=K),
     seed=st.integers(0, 99),
 )
@@ -151,7 +151,7 @@ def test_without_prototypes_as_validation_as_many_items_are_drawn(
         n_validation = int((label[drawn] == c).sum())
         n_train = n_prototypes + train_sizes[c] - n_validation
         if n_validation < n_prototypes // 2:
-            moved = -min(n_prototypes // 2 - n_validation, n_train)
+            moved = n_validation - n_prototypes // 2
         else:
             moved = n_validation // 2 if n_train < n_validation else 0
         assert (label[got] == c).sum() == n_train + moved
@@ -213,6 +213,30 @@ def test_folds_average_what_their_learners_say() -> None:
     np.testing.assert_allclose(belief.sum(axis=1), 1, atol=1e-5)
     assert (belief.argmax(axis=1) == TRUTH).mean() > 0.8
     assert 0 < loss < np.log(K)
+
+
+def test_the_belief_of_folds_is_their_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "safe_temperature", lambda *_: 1.0)
+
+    class Stubborn(NearestMean):
+        """Gives class 0 the chance 0.2, at the next fit 0.4, then 0.6."""
+
+        def predict_proba(self, X: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            p = 0.2 * len(self.trained_on)
+            return np.tile([p, 0.7 - p, 0.3], (len(X), 1))
+
+    belief, loss = believe(
+        features(),
+        PROTOTYPES,
+        sure_of(np.zeros(N, np.int64)),
+        np.arange(N) < 12,
+        settings(calibrate="cv_3", prototype_as_val=False),
+        rng=np.random.default_rng(0),
+        learner=Stubborn(),
+    )
+    np.testing.assert_allclose(belief, np.tile([0.4, 0.3, 0.3], (N, 1)), rtol=1e-6)
+    chances = np.array([[p, 0.7 - p, 0.3] for p in (0.2, 0.4, 0.6)])
+    assert 0 < loss < -np.log(chances).min()
 
 
 def test_folds_need_no_prototypes() -> None:

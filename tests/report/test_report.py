@@ -24,9 +24,14 @@ HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 FILES = ("config.toml", "summary.json", "metrics.csv", "labels.csv", "evaluation.npz", "riskiest.json")
 COLUMNS = (
-    "round,n_annotations,annotations_per_item,seconds,mean_risk,n_confident,n_open,n_exhausted,"
-    "finished_share,finished_accuracy,posterior_all_top1,posterior_all_ece,machine_all_top1,machine_all_ece"
-).split(",")
+    "round",
+    "annotations_per_item",
+    "finished_share",
+    "posterior_all_top1",
+    "posterior_all_ece",
+    "machine_all_top1",
+    "machine_all_ece",
+)
 
 
 def make_run(
@@ -90,7 +95,7 @@ def make_run(
                 row["machine_all_top1"] = 0.5 + i / 11
             writer.writerow(row)
     (folder / "labels.csv").write_text(
-        f"item,label,probability,annotations,status\ncat-0,{classes[0]},0.9,1,confident\n"
+        f"item,label,probability,annotations,status\ncat-0,{classes[0]},0.9,1,confident\ncat-1,{classes[0]},0.5,3,exhausted\n"
     )
     np.savez(
         folder / "evaluation.npz",
@@ -159,6 +164,12 @@ def report(*folders: Path) -> tuple[str, Page]:
     return html, Page(html)
 
 
+@pytest.fixture(scope="module", params=[1, 3])
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Page]:
+    root = tmp_path_factory.mktemp("runs")
+    return report(*(make_run(root / str(i), seed=i, image=uri(png())) for i in range(request.param)))
+
+
 def png(size: tuple[int, int] = (8, 8), mode: str = "L", form: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     Image.new(mode, size).save(buffer, form, **options)
@@ -175,18 +186,18 @@ def decoded(source: str) -> Image.Image:
 
 def test_one_run_tells_its_numbers_in_plain_words(tmp_path: Path) -> None:
     _, page = report(make_run(tmp_path / "a", n_prototypes=30))
-    for words in ("lean on birds", "87.5%", "1.50", "96.0%", "3.1%", "1 min 15 s", "90% or more was the aim"):
+    for words in ("lean on birds", "87.5%", "1.50", "96.0%", "3.1%", "1.2 min", "90% or more was the aim"):
         assert words in page.text
     assert "stopped because the budget of annotations was spent" in page.text
     assert "30 images were known in advance" in page.text
     assert "✗ wrong" in page.text
     assert "✓ right" in page.text
     assert "crowd.n_annotators" in page.text
+    assert "1 stay unsure" in page.text
 
 
-@pytest.mark.parametrize("n_runs", [1, 3])
-def test_page_needs_nothing_but_itself(tmp_path: Path, n_runs: int) -> None:
-    html, page = report(*(make_run(tmp_path / str(i), seed=i, image=uri(png())) for i in range(n_runs)))
+def test_page_needs_nothing_but_itself(written: tuple[str, Page]) -> None:
+    html, page = written
     assert "http:" not in html
     assert "https:" not in html
     assert not {"script", "link", "iframe", "object", "base"} & {tag for tag, _ in page.tags}
@@ -195,9 +206,8 @@ def test_page_needs_nothing_but_itself(tmp_path: Path, n_runs: int) -> None:
     assert all(reference.startswith(("data:", "#")) for reference in references)
 
 
-@pytest.mark.parametrize("n_runs", [1, 3])
-def test_ids_are_unique_and_every_reference_is_met(tmp_path: Path, n_runs: int) -> None:
-    html, page = report(*(make_run(tmp_path / str(i), seed=i) for i in range(n_runs)))
+def test_ids_are_unique_and_every_reference_is_met(written: tuple[str, Page]) -> None:
+    html, page = written
     ids = Counter(page.attributes("id"))
     assert max(ids.values()) == 1
     targets = [href for href in page.attributes("href") if href.startswith("#")]
@@ -207,9 +217,8 @@ def test_ids_are_unique_and_every_reference_is_met(tmp_path: Path, n_runs: int) 
     assert html.count("url(#") == len(page.attributes("clip-path"))
 
 
-@pytest.mark.parametrize("n_runs", [1, 2])
-def test_figures_and_tables_can_be_read_without_seeing(tmp_path: Path, n_runs: int) -> None:
-    _, page = report(*(make_run(tmp_path / str(i), seed=i) for i in range(n_runs)))
+def test_figures_and_tables_can_be_read_without_seeing(written: tuple[str, Page]) -> None:
+    _, page = written
     drawings = [attributes for tag, attributes in page.tags if tag == "svg" and "aria-hidden" not in attributes]
     assert all(drawing["role"] == "img" and "%" in (drawing["aria-label"] or "") for drawing in drawings)
     tags = Counter(tag for tag, _ in page.tags)
@@ -221,8 +230,7 @@ def test_same_folders_give_the_same_bytes(tmp_path: Path) -> None:
     folders = [make_run(tmp_path / str(i), seed=i, image=uri(png())) for i in range(2)]
     first = write_report(folders, tmp_path / "1.html").read_bytes()
     assert write_report(folders, tmp_path / "2.html").read_bytes() == first
-    assert write_report(folders[:1], tmp_path / "3.html").read_bytes() != first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "1.html", "2.html", "3.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0", "1", "1.html", "2.html"]
 
 
 @pytest.mark.parametrize("n_runs", [1, 2])
@@ -244,10 +252,11 @@ def test_names_that_xml_or_fonts_cannot_hold(tmp_path: Path) -> None:
     assert "a\N{REPLACEMENT CHARACTER}b" in page.text
 
 
-@pytest.mark.parametrize("K", [2, 25, 26, 300])
+@pytest.mark.parametrize("K", [2, 25, 300])
 def test_few_and_many_classes(tmp_path: Path, K: int) -> None:
     html, page = report(make_run(tmp_path / "a", K=K))
     assert len(html) < 500_000
+    assert ("each cell stands for 2 neighbouring classes" in page.text) == (K == 300)
     assert page.text.count(f"class {K - 1}") > 0 or K > 25
     assert sum(tag == "image" for tag, _ in page.tags) == 3
 
@@ -272,7 +281,7 @@ def test_several_runs_are_compared_and_the_best_marked(tmp_path: Path) -> None:
     for words in ("3 labelling runs compared", "seed 1", "to reach 80%", "to reach 95%", "★ 90.5%", "★ 0.45"):
         assert words in page.text
     assert "★ 0.25" not in page.text, "all are equal"
-    assert "★ –" not in page.text
+    assert "★ \N{EN DASH}" not in page.text
 
 
 @pytest.mark.parametrize(
@@ -396,11 +405,14 @@ def test_page_goes_to_a_new_folder(tmp_path: Path) -> None:
         "data:",
     ],
 )
-def test_unreadable_image_leaves_a_box(tmp_path: Path, image: str | None) -> None:
-    folder = make_run(tmp_path / "a", image=image)
-    (folder / "broken.png").write_bytes(png((30, 30))[:50])
-    html, page = report(folder)
-    assert not [tag for tag, _ in page.tags if tag == "img"]
+def test_unreadable_image_is_no_picture(tmp_path: Path, image: str | None) -> None:
+    (tmp_path / "broken.png").write_bytes(png((30, 30))[:50])
+    assert make_thumbnail(image, tmp_path) is None
+
+
+def test_box_stands_for_a_picture_that_is_missing(tmp_path: Path) -> None:
+    html, page = report(make_run(tmp_path / "a", image="https://example.org/a.png"))
+    assert "img" not in {tag for tag, _ in page.tags}
     assert "No picture of cat-1" in page.attributes("aria-label")
     assert "example.org" not in html
 
@@ -429,9 +441,8 @@ def test_every_kind_of_picture_is_shown(tmp_path: Path, mode: str) -> None:
     )
 
 
-def test_pixel_art_is_drawn_with_sharp_edges(tmp_path: Path) -> None:
-    _, page = report(make_run(tmp_path / "a", image=uri(png())))
-    assert [attributes["class"] for tag, attributes in page.tags if tag == "img"] == ["pixels", "pixels"]
+def test_pixel_art_is_drawn_with_sharp_edges(written: tuple[str, Page]) -> None:
+    assert {attributes.get("class") for tag, attributes in written[1].tags if tag == "img"} == {"pixels"}
 
 
 def test_reliability_bins_are_closed_above() -> None:
@@ -441,4 +452,5 @@ def test_reliability_bins_are_closed_above() -> None:
     assert bins.accuracy[[4, 5, 6, 9]].tolist() == [1, 0, 1, 1]
     assert bins.ece == pytest.approx((0.5 + 0.6 + 0.39 + 0) / 4)
     low, high = bins.interval
-    assert (low[4] < 1) and high[5] > 0
+    assert low[4] < 1
+    assert high[5] > 0

@@ -57,7 +57,7 @@ class Uninterrupted:
 
     def _of(self, *overrides: str) -> tuple[SimulationConfig, list[Entry], Estimate]:
         config = configure(self.folder, *overrides)
-        log = self.folder / f"{len(list(self.folder.iterdir()))}.db"
+        log = self.folder.parent / f"{'-'.join(overrides)}.db"
         campaign = live(log, config)
         return config, read_file(log), campaign.estimate
 

@@ -122,7 +122,7 @@ def _split(
         train_c, validation_c = train[label[train] == c], validation[label[validation] == c]
         missing = n_prototypes // 2 - len(validation_c)
         if missing > 0:
-            to_validation.append(rng.choice(train_c, min(missing, len(train_c)), replace=False))
+            to_validation.append(rng.choice(train_c, missing, replace=False))
         elif len(train_c) < len(validation_c):
             to_train.append(rng.choice(validation_c, len(validation_c) // 2, replace=False))
     return _move(train, to_train, to_validation), _move(validation, to_validation, to_train)

@@ -262,10 +262,14 @@ def _area(count: IntArray, most: int) -> FloatArray:
     return np.asarray(8 + 110 * count / most, dtype=np.float64)
 
 
+def group_size(n_classes: int) -> int:
+    """How many neighbouring classes share a row and a column of `draw_confusion`."""
+    return -(-n_classes // MOST_CELLS)
+
+
 def _grouped(matrix: FloatArray) -> FloatArray:
     """(G, G), G <= MOST_CELLS: the share of each group of labels, averaged over groups of true classes."""
-    size = -(-len(matrix) // MOST_CELLS)
-    starts = np.arange(0, len(matrix), size)
+    starts = np.arange(0, len(matrix), group_size(len(matrix)))
     known: BoolArray = ~np.isnan(matrix.sum(axis=1))
     columns = np.add.reduceat(np.where(known[:, None], matrix, 0), starts, axis=1)
     n_known = np.add.reduceat(known.astype(np.int64), starts)[:, None]

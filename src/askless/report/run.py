@@ -5,6 +5,7 @@ import json
 import math
 import tomllib
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -164,7 +165,7 @@ def _read(file: Path, reader: Callable[[Path], Content]) -> Content:
         return reader(file)
     except KeyError as error:
         raise DataError(f"The file {file} lacks {error.args[0]!r}; {REMEDY}.") from error
-    except (OSError, ValueError, TypeError, EOFError, csv.Error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise DataError(f"The file {file} cannot be read ({reason}); {REMEDY}.") from error
 
@@ -208,7 +209,7 @@ def _rows(file: Path) -> Iterator[dict[str, str]]:
 
 
 def _read_evaluation(file: Path) -> Evaluation:
-    with np.load(file, allow_pickle=False) as arrays:
+    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
         found = Evaluation(
             classes=tuple(arrays["classes"].astype(str).tolist()),
             truth=arrays["truth"].astype(np.int64),

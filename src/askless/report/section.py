@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from askless.core.risk import StopReason
+from askless.core.risk import ItemStatus, StopReason
 from askless.report import figures
 from askless.report.content import (
     NONE,
@@ -60,6 +60,7 @@ class Section:
     reliability: Plot
     bins: Table
     confusions: Sequence[Plot]
+    confusion_note: str
     pairs: Table
     skills: Plot
     annotators: Table
@@ -84,6 +85,7 @@ def describe(run: Run, id: str, is_short: bool) -> Section:
         reliability=_reliability_plot(id, posterior, machine),
         bins=_bins_table(posterior, machine),
         confusions=[] if is_short else _confusion_plots(evaluation, id),
+        confusion_note=_confusion_note(evaluation),
         pairs=_pairs_table(evaluation),
         skills=_skills_plot(evaluation, id),
         annotators=_annotators_table(evaluation),
@@ -111,6 +113,9 @@ def _facts(run: Run) -> list[Fact]:
     risk = _max_risk(run)
     n_rounds = len(run.curves["annotations_per_item"])
     aim = f"; {1 - risk:.0%} or more was the aim" if risk else ""
+    below = f": risk below {risk:.0%}" if risk else ""
+    n_exhausted = run.statuses.get(ItemStatus.EXHAUSTED, 0)
+    unsure = f"; {n_exhausted:,} stay unsure" if n_exhausted else ""
     is_any_finished = run.number("finished_accuracy") is not None
     return [
         Fact("Accuracy", percent(run.number("accuracy")), "of all images have the right label"),
@@ -122,7 +127,7 @@ def _facts(run: Run) -> list[Fact]:
         Fact(
             "Finished",
             percent(run.number("finished_share")),
-            f"of the images are sure enough to ask no more{f': risk below {risk:.0%}' if risk else ''}",
+            f"are sure enough to ask no more{below}{unsure}",
         ),
         Fact(
             "Accuracy of finished images",
@@ -212,6 +217,13 @@ def _confusion_plots(evaluation: Evaluation, id: str) -> list[Plot]:
         drawn = figures.draw_confusion(f"{id}-{key}", alt, matrix, evaluation.classes, x_label)
         plots.append(Plot(title, drawn, f"{caption} {right(matrix)} right, averaged over classes."))
     return plots
+
+
+def _confusion_note(evaluation: Evaluation) -> str:
+    note = "Row: truth. Column: what was said. Darker: a larger share of the row"
+    n_grouped = figures.group_size(len(evaluation.classes))
+    note += f"; each cell stands for {n_grouped} neighbouring classes." if n_grouped > 1 else ", in percent."
+    return note + (" Grey: no images." if np.isnan(evaluation.outcome).any() else "")
 
 
 def _pairs_table(evaluation: Evaluation) -> Table:

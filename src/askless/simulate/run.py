@@ -61,14 +61,14 @@ def simulate(
         _check_same_config(folder, config)
     elif folder.exists():
         raise ConfigError(f"The run folder {folder} exists; go on with it by --resume, or choose another by --out.")
-    is_new = not folder.exists()
+    made_here = next((path for path in (*reversed(folder.parents), folder) if not path.exists()), None)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         _write_text(folder / "config.toml", config.to_toml())
         campaign = _open_or_create(folder / "log.db", config, source, crowd)
     except Exception:
-        if is_new:
-            shutil.rmtree(folder)
+        if made_here:
+            shutil.rmtree(made_here)
         raise
     with closing(campaign):
         rows = _drive(folder / "metrics.csv", campaign, source, crowd, on_round)

@@ -1,0 +1,81 @@
+"""What README and docs show is true: code runs, commands work, links lead somewhere, settings exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from askless.cli import app
+from askless.config import PAPER_KEYS, compose, describe_settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([ROOT / "README.md", ROOT / "src/askless/core/README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = "\n".join(blocks("sh")).splitlines()
+    return [shlex.split(line)[1:] for line in lines if line.startswith("askless ")]
+
+
+def test_the_loop_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = blocks("python")
+    exec(compile(code, "README.md", "exec"), {})
+    lines = Path("labels.csv").read_text().splitlines()
+    assert lines[0] == "item,label,probability,annotations,status"
+    assert len(lines) == 1 + 1797
+    assert not [line for line in lines if line.endswith(",open")]
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = commands()
+    assert len(shown) >= 4
+    for arguments in shown:
+        runs = [str(path) for path in sorted(Path("runs").glob("*/"))]
+        arguments = [word for argument in arguments for word in (runs if argument == "runs/*/" else [argument])]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, (arguments, result.output)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+def test_make_help_names_what_the_readme_names() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, flags=re.MULTILINE)) - {"help"}
+    listed = re.search(r"`make help` lists the rest: (.*)\.", README)
+    assert listed is not None
+    assert set(re.findall(r"`(\w+)`", listed[1])) | {"demo", "test"} == targets
+
+
+def test_settings_that_the_docs_name_exist() -> None:
+    known = {key for key, *_ in describe_settings()} | set(PAPER_KEYS)
+    groups = {key.split(".")[0] for key in known if "." in key}
+    for page in PAGES:
+        for key in re.findall(r"`((?:[a-z_]+\.)+[a-z_]+)=[^`]*`", page.read_text(encoding="utf-8")):
+            assert key in known or key.split(".")[0] not in groups or key == "worker.known", (page.name, key)
+
+
+def test_every_paper_key_is_on_the_page_about_the_papers_code() -> None:
+    page = (ROOT / "docs/explanation/from-the-papers-code.md").read_text()
+    for key in PAPER_KEYS:
+        group = key.rsplit(".", 1)[0] + ".*"
+        assert key in page or group in page, key
+
+
+def test_worker_known_has_the_equal_that_the_docs_name() -> None:
+    config = compose(["prior.kind=heterogeneous_perfect", "aggregator.max_em_steps=0"])
+    assert config.aggregator.max_em_steps == 0
