@@ -349,16 +349,24 @@ def _sentence(error: Any) -> str:
     if error["type"] == "value_error":
         return f"{key}={came!r} is not known; {error['ctx']['error']}."
     if error["type"] == "model_type":
-        return f"{key}={came!r} is a group of settings; {_choose(key, [name for name, _ in _fields()])}"
+        return f"{key}={came!r} is a group of settings; {_choose_key(key)}"
     rule = error["msg"].replace("Input should be", "allowed is", 1)
     return f"{key}={came!r} does not fit: {rule[0].lower()}{rule[1:]}."
 
 
 def _unknown_key(key: str) -> str:
-    return f"There is no setting {key!r}; {_choose(key, [name for name, _ in _fields()])}"
+    return f"There is no setting {key!r}; {_choose_key(key)}"
 
 
-def _choose(came: str, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(came, allowed, n=1, cutoff=0.5)
+def _choose_key(came: str) -> str:
+    """All keys of the group that was named, or of the top; the nearest of all."""
+    keys = [key for key, _ in _fields()]
+    group = came.partition(".")[0] + "."
+    top = dict.fromkeys(key if "." not in key else key.partition(".")[0] + ".*" for key in keys)
+    return _choose(came, [key for key in keys if key.startswith(group)] or list(top), keys)
+
+
+def _choose(came: str, allowed: list[str], candidates: list[str] | None = None) -> str:
+    near = difflib.get_close_matches(came, candidates or allowed, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
     return f"{hint}: {', '.join(allowed)}."

@@ -47,7 +47,7 @@ def test_every_e_step(cases: list[dict[str, Any]]) -> None:
         for n_steps, step in enumerate(case["em"]):
             _, posterior, info = run(case, n_steps)
             np.testing.assert_allclose(posterior, step["posterior"], err_msg=case["name"], **CLOSE)
-            assert len(info.objectives) == n_steps
+            assert len(info.likelihoods) == n_steps
 
 
 def test_likelihoods_and_the_stop(cases: list[dict[str, Any]]) -> None:

@@ -25,12 +25,13 @@ EPSILON = 1e-8
 
 @dataclass(frozen=True)
 class EMInfo:
-    """How EM went, one entry per iteration.
+    """How EM went.
 
     Args:
-        objectives: log posterior density of the confusions that the iteration started from, in nats, up to a
-            constant: sum over items of log P(its labels) + log Dirichlet prior. Never falls with the soft M-step.
-        likelihoods: mean over annotations of P(label | most likely class), after the M-step (SEED 1.6).
+        objectives: log posterior density of the confusions before the first and after every iteration, in nats, up
+            to a constant: sum over items of log P(its labels) + log Dirichlet prior. Never falls with the soft M-step.
+        likelihoods: mean over annotations of P(label | most likely class), after each M-step; the paper's code calls
+            it the likelihood and stops by it.
         has_converged: whether the stop criterion fired before the iterations ran out.
     """
 
@@ -95,20 +96,22 @@ def fit(
     likelihoods: list[float] = []
     labels: list[IntArray] = []
     has_converged = False
-    while len(votes.items) and len(objectives) < settings.max_em_steps and not has_converged:
-        log_joint = log_prior + log_likelihood(votes, confusion)
-        posterior = softmax(log_joint, axis=1)
-        objectives.append(_objective(log_joint, confusion))
+    said = log_likelihood(votes, confusion)
+    while len(votes.items) and len(likelihoods) < settings.max_em_steps and not has_converged:
+        posterior = softmax(log_prior + said, axis=1)
+        objectives.append(_objective(log_prior + said, confusion))
         confusion = m_step(votes, confusion, posterior, rng)
         labels.append(posterior.argmax(axis=1))
         likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
-        has_converged = len(objectives) > 1 and (
+        said = log_likelihood(votes, confusion)
+        has_converged = len(likelihoods) > 1 and (
             abs(likelihoods[-1] - likelihoods[-2]) < settings.likelihood_epsilon
             if settings.criterion == "soft"
             else np.array_equal(labels[-1], labels[-2])
         )
     evidence = np.zeros((annotations.n_items, annotations.n_classes))
-    evidence[votes.items] = log_likelihood(votes, confusion)
+    evidence[votes.items] = said
+    objectives.append(_objective(log_prior + said, confusion))
     return confusion, evidence, EMInfo(tuple(objectives), tuple(likelihoods), has_converged)
 
 

@@ -71,7 +71,7 @@ def infer(
             machine, loss, is_machine_new = old, previous.machine_loss, False
 
     posterior = aggregate.e_step(evidence, machine)
-    return _estimate(posterior, confusion, prototypes, machine, loss, em.objectives, upto), Info(em, is_machine_new)
+    return _estimate(posterior, confusion, prototypes, machine, loss, em.objectives[-1], upto), Info(em, is_machine_new)
 
 
 def _by_majority(
@@ -80,7 +80,7 @@ def _by_majority(
     posterior = aggregate.majority_vote(annotations)
     votes, prior_only = aggregate.group(annotations, prior_counts)
     confusion = aggregate.m_step_soft(votes, prior_only, posterior[votes.items])
-    return _estimate(posterior, confusion, prototypes, None, np.inf, (), upto), Info(None, False)
+    return _estimate(posterior, confusion, prototypes, None, np.inf, 0.0, upto), Info(None, False)
 
 
 def _estimate(
@@ -89,10 +89,9 @@ def _estimate(
     prototypes: Prototypes,
     machine: Float32Array | None,
     machine_loss: float,
-    objectives: tuple[float, ...],
+    objective: float,
     upto: int,
 ) -> Estimate:
     K = posterior.shape[1]
     posterior[prototypes.item] = np.eye(K)[prototypes.label]
-    objective = objectives[-1] if objectives else 0.0
     return Estimate(posterior, confusion, np.full(K, 1.0 / K), machine, machine_loss, objective, upto)
