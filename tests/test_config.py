@@ -229,7 +229,8 @@ def test_the_papers_values(key: str, paper: str) -> None:
     [
         (
             "learner.max_epoch=3",
-            f"There is no setting 'learner.max_epoch'; did you mean 'learner.max_epochs'? Allowed: {beside('learner')}.",
+            "There is no setting 'learner.max_epoch'; did you mean 'learner.max_epochs'? "
+            f"Allowed: {beside('learner')}.",
         ),
         ("qqq=3", f"There is no setting 'qqq'; allowed: {TOP}."),
         (

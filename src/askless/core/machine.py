@@ -87,7 +87,7 @@ def _fit_and_predict(
     weights = (1.0 / class_size[label[train]]).astype(np.float32)
     if learner is None:
         learner = Network(settings, (features.values[validation], label[validation]), rng)
-    learner.fit(features.values[train], targets, weights)
+    learner.fit(features.values[train].astype(np.float32, copy=False), targets, weights)
 
     belief = np.empty((len(features), n_classes), np.float32)
     for start, block in features.blocks():
