@@ -218,3 +218,13 @@ def test_import_is_light() -> None:
     spent, *loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
     assert float(spent) < 1.0
     assert loaded == []
+
+
+def test_an_interrupted_run_says_how_to_go_on(askless: Askless, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "simulate", interrupted)
+    run = askless("simulate", *SMALL, "--out", tmp_path / "run")
+    assert run.returncode == 130
+    assert "--resume" in run.stderr

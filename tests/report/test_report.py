@@ -20,6 +20,8 @@ from askless.report.reliability import measure_reliability
 from askless.report.run import read_runs
 from askless.report.thumbnail import make_thumbnail
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "img", "br", "hr", "input", "link"}
 FILES = ("config.toml", "summary.json", "metrics.csv", "labels.csv", "evaluation.npz", "riskiest.json")

@@ -26,6 +26,8 @@ from askless.store.entries import Entry, Kind
 from askless.types import Estimate
 from small_campaign import assert_same, assert_same_estimate, fold, read, read_file
 
+pytestmark = pytest.mark.slow
+
 GREEDY = "sampler.algo=greedy_task_assignment"
 
 

@@ -17,6 +17,8 @@ from askless.simulate.experiment import Row
 from askless.simulate.run import read_config, simulate
 from small_campaign import read_file
 
+pytestmark = pytest.mark.slow
+
 FILES = ["config.toml", "evaluation.npz", "labels.csv", "log.db", "metrics.csv", "riskiest.json", "summary.json"]
 SUMMARY = [
     "method",
