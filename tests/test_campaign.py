@@ -674,10 +674,10 @@ class AnyCampaign(RuleBasedStateMachine):
         batch = data.draw(st.sampled_from(self.batches))
         label = st.none() | st.integers(0, K - 1)
         items = data.draw(st.lists(st.sampled_from(batch.items), max_size=len(batch.items)))
-        n_before = self.ledger.position
+        n_before, n_refused = self.ledger.position, len(self.ledger.refused)
         receipt = self.campaign.tell(batch.id, [Answer(i, data.draw(label)) for i in items])
         assert receipt.n_accepted + receipt.n_repeated + len(receipt.refused) == len(items)
-        assert self.ledger.position == n_before + receipt.n_accepted + len(receipt.refused)
+        assert self.ledger.position == n_before + receipt.n_accepted + len(self.ledger.refused) - n_refused
 
     @precondition(lambda self: self.batches)
     @rule(data=st.data())
@@ -702,6 +702,7 @@ class AnyCampaign(RuleBasedStateMachine):
     @rule()
     def fail(self) -> None:
         def interrupt() -> None:
+            assert self.campaign.estimate
             with self.campaign.transaction():
                 self.campaign.ask(NAMES)
                 raise KeyboardInterrupt
@@ -756,3 +757,86 @@ def test_of_two_refreshes_at_once_the_first_one_counts(path: Path, monkeypatch: 
     assert slow.n_refreshes == quick.n_refreshes == 2
     slow.close()
     quick.close()
+
+
+class Teller:
+    """A learner during whose training an answer comes in, as from another thread."""
+
+    def __init__(self) -> None:
+        self.during: Any = lambda: None
+
+    def fit(self, X: Any, soft_targets: Any, weights: Any) -> None:
+        self.during()
+
+    def predict_proba(self, X: Any) -> Any:
+        return np.full((len(X), 3), 1 / 3)
+
+
+def test_a_refresh_judges_only_the_answers_that_it_looked_at() -> None:
+    teller = Teller()
+    campaign = create(
+        plugin=teller, prototypes=PROTOTYPES, learner=QUICK_LEARNER, sampler={"max_per_item": 1}, batch_size=60
+    )
+    (batch,) = campaign.ask(["ann"])
+
+    def answer() -> None:
+        campaign.tell(batch.id, answers(batch))
+
+    teller.during = answer
+    campaign.refresh()
+    status = campaign.status()
+    assert status.n_new == len(batch.items)
+    assert status.stopped is None
+    teller.during = lambda: None
+    campaign.refresh()
+    assert campaign.status().stopped == StopReason.FINISHED
+    campaign.close()
+
+
+def test_nobody_waits_for_a_refresh(path: Path) -> None:
+    teller = Teller()
+    campaign = create(path, plugin=teller, prototypes=PROTOTYPES, learner=QUICK_LEARNER)
+    for batch in campaign.ask(["ann", "bob"], 2):
+        campaign.tell(batch.id, answers(batch))
+    is_fitting, may_end = threading.Event(), threading.Event()
+
+    def during() -> None:
+        is_fitting.set()
+        assert may_end.wait(20)
+
+    teller.during = during
+    refresh = threading.Thread(target=campaign.refresh)
+    refresh.start()
+    assert is_fitting.wait(20)
+    try:
+        with campaign.transaction():
+            (batch,) = campaign.ask(["cleo"])
+            campaign.tell(batch.id, answers(batch))
+            assert campaign.status().n_annotations == 12
+        assert len(campaign.result().label) == len(DATASET.items)
+        assert refresh.is_alive()
+    finally:
+        may_end.set()
+        refresh.join()
+    assert campaign.n_refreshes == 2
+    campaign.close()
+
+
+def test_a_refresh_inside_a_transaction_is_refused(campaign: Campaign) -> None:
+    with pytest.raises(RuntimeError, match="would lock the log"), campaign.transaction():
+        campaign.refresh()
+
+
+@pytest.mark.parametrize("call", ["ask", "join"])
+def test_one_name_is_not_a_list_of_letters(campaign: Campaign, call: str) -> None:
+    with pytest.raises(DataError, match="'ann' is one name, not several"):
+        getattr(campaign, call)("ann")
+
+
+def test_what_was_refused_once_is_not_recorded_again(campaign: Campaign) -> None:
+    (batch,) = campaign.ask(["ann"], 1)
+    campaign.tell(batch.id, answers(batch))
+    other = answers(batch, label=(int(batch.items[0]) + 1) % 3)[:1]
+    for _ in range(3):
+        assert campaign.tell(batch.id, other).refused == batch.items[:1]
+    assert kinds(campaign).count(Kind.REFUSED) == 1

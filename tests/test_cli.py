@@ -197,13 +197,18 @@ def test_a_live_display_on_a_terminal(tmp_path: Path) -> None:
 
 def test_the_demo_replaces_only_a_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "DEMO_SETTINGS", ["dataset=digits", "seed=0", *SMALL])
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / cli.DEMO_MARKER).touch()  # as after an interruption
+    (tmp_path / "demo" / "notes.txt").write_text("kept")
     cli.demo(tmp_path / "demo")
-    cli.demo(tmp_path / "demo")
-    assert (tmp_path / "demo" / "report.html").exists()
+    pages = [tmp_path / "demo" / name / "report.html" for name in ("", *cli.DEMO_METHODS)]
+    assert all(page.exists() for page in pages)
+    assert (tmp_path / "demo" / "notes.txt").exists()
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("precious")
-    with pytest.raises(cli.ConfigError, match="holds no demo"):
+    (mine / "report.html").write_text("mine")
+    with pytest.raises(cli.ConfigError, match="is no folder of the demo"):
         cli.demo(mine)
     assert (mine / "thesis.txt").exists()
 
@@ -220,7 +225,9 @@ def test_import_is_light() -> None:
     assert loaded == []
 
 
-def test_an_interrupted_run_says_how_to_go_on(askless: Askless, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_says_how_to_go_on(
+    askless: Askless, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

@@ -215,7 +215,9 @@ def test_the_papers_keys_that_could_be_mixed_up(paper: str, own: str) -> None:
 @pytest.mark.parametrize(("key", "paper"), PAPER_VALUES)
 def test_the_papers_values(key: str, paper: str) -> None:
     own = PAPER_VALUES[key, paper]
-    for name in [key, *(theirs for theirs, ours in PAPER_KEYS.items() if ours == key)]:
+    names = [key, *(theirs for theirs, ours in PAPER_KEYS.items() if ours == key)]
+    key = PAPER_KEYS.get(key, key)
+    for name in names:
         config = compose(["learner_method=ds_model", f"{name}={paper}"])
         assert look_up(config, key) == own
         assert own in get_args(FIELDS[key].annotation)

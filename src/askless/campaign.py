@@ -45,10 +45,9 @@ class Campaign:
     def __init__(self, log: Log, features: Features, learner: Learner | None, clock: Callable[[], float]) -> None:
         self._features = features
         self._learner = learner
-        self._lock = threading.RLock()
-        self._estimate: Estimate | None = None
-        self._estimate_position = -1
-        with log.transaction() as connection:
+        self._refreshing = threading.RLock()  # taken before the journal's lock, never while that one is held
+        self._latest: tuple[int, Estimate | None] = (0, None)
+        with log.reading() as connection:
             header = read_header(connection)
             self.dataset, self.prototypes = read_items(connection, tuple(json.loads(header["classes"])))
         self.config = CampaignConfig.model_validate_json(header["config"])
@@ -160,6 +159,7 @@ class Campaign:
         """Makes annotators known, in this order; those already known are passed over.
 
         Raises:
+            DataError: one name instead of several.
             ConfigError: `prior_counts` were given per annotator, and this is one more.
         """
         with self._journal.writing() as (ledger, append):
@@ -199,7 +199,7 @@ class Campaign:
         """Keeps answers to a batch; when it returns they are on disk.
 
         An annotator has one answer per item: the same again changes nothing, another one is refused and put on
-        record. Answers that come after the end of the lease count as well.
+        record, once. A skip is an answer, too. Answers that come after the end of the lease count as well.
 
         Raises:
             AnswerError: no such batch, an item that is not in it, a label that is no class, an answer id that was
@@ -225,6 +225,8 @@ class Campaign:
                 else:
                     kind = Kind.REFUSED
                     refused.append(answer.item)
+                    if (lease.annotator, answer.item, answer.label) in ledger.refused:
+                        continue
                 append(
                     kind,
                     batch=lease.batch.id,
@@ -253,18 +255,26 @@ class Campaign:
     def refresh(self) -> Estimate:
         """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so.
 
-        If another process has refreshed meanwhile, its estimate is returned and this one dropped: each estimate
-        builds on the one before it in the log.
+        Answers may come in meanwhile; this estimate and its stop rule do not know them. If another process has
+        refreshed meanwhile, its estimate is returned and this one dropped: each builds on the one before it.
+
+        Raises:
+            RuntimeError: called inside `transaction`, which would keep everybody waiting for the inference.
         """
-        with self._lock:
+        if self._journal.is_writing():
+            raise RuntimeError("refresh() inside transaction() would lock the log for its whole time; call it after.")
+        with self._refreshing:
             with self._journal.reading() as ledger:
-                previous = self.estimate if ledger.refreshes else None
-                annotations, upto, n_refreshes = ledger.annotations(), ledger.position, len(ledger.refreshes)
+                annotations, upto, refreshes = ledger.annotations(), ledger.position, list(ledger.refreshes)
+            previous = self._estimate_of(refreshes[-1]) if refreshes else None
             estimate = self._infer(annotations, upto, previous)
+            if self._journal.log.path is not None:
+                save_estimate(self._journal.log.path, upto, estimate)
+            n_annotations = np.bincount(annotations.item, minlength=self.dataset.n_items)
+            status = item_status(estimate.risk, n_annotations, self.prototypes, self.config)
             with self._journal.writing() as (ledger, append):
-                if len(ledger.refreshes) != n_refreshes:
-                    return self.estimate
-                status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config)
+                if len(ledger.refreshes) != len(refreshes):
+                    return self._estimate_of(ledger.refreshes[-1])
                 payload = {
                     "upto": upto,
                     "n_annotations": len(annotations),
@@ -272,20 +282,18 @@ class Campaign:
                     "digest": _digest(estimate),
                 }
                 entry = append(Kind.REFRESHED, payload=payload)
-                if self._journal.log.path is not None:
-                    save_estimate(self._journal.log.path, entry.position, estimate)
                 reason = stop_reason(
                     int((status == ItemStatus.OPEN).sum()),
-                    ledger.n_annotations,
+                    len(annotations),
                     self.dataset.n_items - len(self.prototypes),
                     ledger.confident_history,
                     self.config,
                 )
                 if reason and not ledger.stopped:
                     append(Kind.STOPPED, payload={"reason": reason.value})
+            self._latest = (entry.position, estimate)
             if self._journal.log.path is not None:
-                remove_older_estimates(self._journal.log.path, entry.position)
-            self._estimate, self._estimate_position = estimate, entry.position
+                remove_older_estimates(self._journal.log.path, upto)
             return estimate
 
     def stop(self, reason: StopReason) -> None:
@@ -297,15 +305,9 @@ class Campaign:
     @property
     def estimate(self) -> Estimate:
         """The estimate of the last refresh; the first use makes the first refresh."""
-        with self._lock:
-            with self._journal.reading() as ledger:
-                last = ledger.refreshes[-1] if ledger.refreshes else None
-            if last is None:
-                return self.refresh()
-            if self._estimate is None or self._estimate_position != last.position:
-                self._estimate = self._load(last) or deque(self.replay(), maxlen=1).pop()
-                self._estimate_position = last.position
-            return self._estimate
+        with self._journal.reading() as ledger:
+            last = ledger.refreshes[-1] if ledger.refreshes else None
+        return self._estimate_of(last) if last else self.refresh()
 
     @property
     def n_refreshes(self) -> int:
@@ -318,28 +320,11 @@ class Campaign:
         Warns if one is not what it was when it was made (another machine, other versions of the libraries).
         """
         with self._journal.reading() as ledger:
-            annotations, refreshes = ledger.annotations(), list(ledger.refreshes)
-        estimate: Estimate | None = None
-        for entry in refreshes:
-            assert entry.payload is not None
-            n = entry.payload["n_annotations"]
-            seen = replace(
-                annotations,
-                item=annotations.item[:n],
-                annotator=annotations.annotator[:n],
-                label=annotations.label[:n],
-            )
-            estimate = self._infer(seen, entry.payload["upto"], estimate)
-            if _digest(estimate) != entry.payload["digest"]:
-                warnings.warn(
-                    f"The estimate of log entry {entry.position} differs from the one made then; "
-                    "this machine or its libraries compute differently.",
-                    stacklevel=2,
-                )
-            yield estimate
+            refreshes = list(ledger.refreshes)
+        yield from self._infer_again(refreshes)
 
     def status(self) -> Status:
-        """Counts as of the last refresh, and as of now for annotations and promises."""
+        """What the last refresh believed, with the annotations and promises of now."""
         estimate = self.estimate
         with self._journal.reading() as ledger:
             status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config)
@@ -376,6 +361,8 @@ class Campaign:
             return tuple(ledger.names)
 
     def _join(self, names: Sequence[str], ledger: Ledger, append: Append) -> None:
+        if isinstance(names, str):
+            raise DataError(f"{names!r} is one name, not several; give a list of names.")
         for name in dict.fromkeys(names):
             if name not in ledger.index:
                 if self.prior_counts.ndim == 3 and len(ledger.names) == len(self.prior_counts):
@@ -393,9 +380,13 @@ class Campaign:
         budget = self.config.budget
         cap = settings.max_per_annotator or self.dataset.n_items
         present = [ledger.index[name] for name in dict.fromkeys(annotators)]
+        confusion = estimate.confusion
+        if confusion.n_annotators < len(ledger.names):
+            confusion = replace(confusion, n_annotators=len(ledger.names))
         return plan(
             estimate.posterior,
-            replace(estimate.confusion, n_annotators=len(ledger.names)),
+            estimate.risk,
+            confusion,
             is_free,
             [Workload(j, ledger.asked(j), cap - ledger.n_asked(j)) for j in present],
             n_batches,
@@ -406,11 +397,47 @@ class Campaign:
             rng=generator(self.seed, "ask", ledger.position),
         )
 
-    def _load(self, refreshed: Entry) -> Estimate | None:
-        path = self._journal.log.path
-        estimate = path and load_estimate(path, refreshed.position, self.prior_counts)
-        assert refreshed.payload is not None
-        return estimate if estimate and _digest(estimate) == refreshed.payload["digest"] else None
+    def _estimate_of(self, refreshed: Entry) -> Estimate:
+        """The estimate behind a `refreshed` entry: at hand, from its file, or computed again.
+
+        It builds on the one before it only through the machine's belief; without a learner one step is enough.
+        """
+        position, estimate = self._latest
+        if estimate is None or position != refreshed.position:
+            path, payload = self._journal.log.path, refreshed.payload or {}
+            estimate = load_estimate(path, payload["upto"], self.prior_counts) if path else None
+            if estimate is None or _digest(estimate) != payload["digest"]:
+                with self._journal.reading() as ledger:
+                    refreshes = [entry for entry in ledger.refreshes if entry.position <= refreshed.position]
+                carries = self.config.learner.algo != "dummy"
+                estimate = deque(self._infer_again(refreshes if carries else refreshes[-1:]), maxlen=1).pop()
+            self._latest = (refreshed.position, estimate)
+        return estimate
+
+    def _infer_again(self, refreshes: Sequence[Entry]) -> Iterator[Estimate]:
+        with self._journal.reading() as ledger:
+            annotations = ledger.annotations()
+        estimate: Estimate | None = None
+        for entry in refreshes:
+            payload = entry.payload or {}
+            seen = slice(payload["n_annotations"])
+            estimate = self._infer(
+                replace(
+                    annotations,
+                    item=annotations.item[seen],
+                    annotator=annotations.annotator[seen],
+                    label=annotations.label[seen],
+                ),
+                payload["upto"],
+                estimate,
+            )
+            if _digest(estimate) != payload["digest"]:
+                warnings.warn(
+                    f"The estimate of log entry {entry.position} differs from the one made then; "
+                    "this machine or its libraries compute differently.",
+                    stacklevel=3,
+                )
+            yield estimate
 
     def _infer(self, annotations: Annotations, upto: int, previous: Estimate | None) -> Estimate:
         with _threadpools().limit(limits=1, user_api="blas"):

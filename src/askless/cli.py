@@ -36,6 +36,7 @@ DEMO_METHODS = {
     "ds_model": ["sampler.max_per_item=7"],
     "efficient_annotation": [],
 }
+DEMO_MARKER = ".askless-demo"
 DEMO_SETTINGS = ["dataset=digits", "crowd.n_annotators=30", "crowd.skill=0.7", "seed=0"]
 
 
@@ -100,14 +101,18 @@ def settings() -> None:
 @app.command()
 def demo(folder: Annotated[Path, typer.Option("--out", help="Folder of the demo's runs.")] = Path("runs/demo")) -> None:
     """Label 1,797 digits with 30 simulated annotators in three ways and compare what each needs."""
-    if folder.exists() and not (folder / "report.html").exists():
-        raise ConfigError(f"{folder} exists and holds no demo; choose another folder by --out.")
-    shutil.rmtree(folder, ignore_errors=True)
+    marker = folder / DEMO_MARKER
+    if folder.exists() and not marker.exists():
+        raise ConfigError(f"{folder} exists and is no folder of the demo; choose another by --out.")
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.touch()
     summaries = []
     for method, own in DEMO_METHODS.items():
+        shutil.rmtree(folder / method, ignore_errors=True)
         with _display(method) as on_round:
             config = compose([f"learner_method={method}", *DEMO_SETTINGS, *own])
             summaries.append(simulate(config, folder / method, on_round=on_round))
+        write_report([folder / method], folder / method / "report.html")
     page = write_report([folder / method for method in DEMO_METHODS], folder / "report.html")
     first = summaries[0]
     out.print(

@@ -181,7 +181,8 @@ PAPER_KEYS = {
 
 PAPER_VALUES = {
     ("aggregator.algo", "mj"): "majority_vote",
-    ("crowd.kind", "uniform_noise"): "amt_uniform_noise",
+    ("worker.type", "structured_noise"): "amt_structured_noise",
+    ("worker.type", "uniform_noise"): "amt_uniform_noise",
     ("prior.kind", "predefined_homegeneous"): "predefined_homogeneous",
     ("prior.kind", "homegeneous_workers"): "homogeneous",
     ("prior.kind", "homegeneous_workers_diagonal_perfect"): "homogeneous_diagonal_perfect",
@@ -291,7 +292,9 @@ def _own_key(key: str) -> str:
 def _own_value(key: str, value: Any) -> Any:
     if value in ("none", "null", "None") and _allows_none(_own_key(key)):
         return None
-    return PAPER_VALUES.get((_own_key(key), value), value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return PAPER_VALUES.get((key, value)) or PAPER_VALUES.get((_own_key(key), value), value)
 
 
 def _fields(model: type[BaseModel] = SimulationConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:

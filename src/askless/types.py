@@ -90,14 +90,16 @@ class Features:
                 f"Features must have shape (items, dimensions), not {values.shape}; flatten each item to one row."
             )
         if values.dtype not in (np.float16, np.float32):
-            object.__setattr__(self, "values", values.astype(np.float32))
+            with np.errstate(over="ignore"):
+                object.__setattr__(self, "values", values.astype(np.float32))
 
         for start, block in self.blocks():
             bad = ~np.isfinite(block).all(axis=1)
             if bad.any():
                 row = start + int(np.argmax(bad))
                 raise DataError(
-                    f"Features hold NaN or infinity, first in row {row}; mend or leave out that item's features."
+                    f"Features hold NaN, infinity or what float32 cannot hold, first in row {row}; "
+                    "mend or leave out that item's features."
                 )
 
     def __len__(self) -> int:
@@ -192,8 +194,8 @@ class Prototypes:
 class Confusion:
     """P(annotator j says z | truth y) for all annotators: prior counts plus what each has been seen to do.
 
-    Only pairs (annotator, label) that occur are held, so the size grows with the annotations and never
-    with J x K x K. Row = truth, rows sum to 1.
+    Only pairs (annotator, label) that occur are held: never more than annotations x K numbers. Row = truth, rows
+    sum to 1.
 
     Args:
         prior_counts: Dirichlet counts, row = truth: (K, K) for everyone, or (J, K, K); of more matrices than J

@@ -13,7 +13,7 @@ from askless.config import LearnerSettings
 from askless.core import machine
 from askless.core.calibrate import log_loss
 from askless.core.machine import believe, check_settings
-from askless.errors import ConfigError
+from askless.errors import ConfigError, DataError
 from askless.types import Features, Float32Array, FloatArray, IntArray, Prototypes
 
 N, K = 60, 3
@@ -328,3 +328,41 @@ def test_check_settings() -> None:
     check_settings(settings(), PROTOTYPES)
     check_settings(settings(algo="dummy"), Prototypes.none())
     check_settings(settings(calibrate="cv_3", prototype_as_val=False), Prototypes.none())
+
+
+class Says:
+    """A learner that says what it was told to say."""
+
+    def __init__(self, said: Any) -> None:
+        self.said = said
+
+    def fit(self, X: Any, soft_targets: Any, weights: Any) -> None: ...
+
+    def predict_proba(self, X: Any) -> Any:
+        return self.said(len(X))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda n: np.full((n, 3), np.nan),
+        lambda n: np.full((n, 1), 1.0),
+        lambda n: np.full((n, 3), -1 / 3),
+        lambda n: np.full((n, 3), 0.5),
+        lambda n: np.full((n + 1, 3), 1 / 3),
+    ],
+    ids=["NaN", "one column", "negative", "sums", "rows"],
+)
+def test_what_is_no_probabilities_is_refused(said: Any) -> None:
+    features = Features(np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32))
+    prototypes = Prototypes(np.arange(6), np.arange(6) % 3)
+    with pytest.raises(DataError, match="predict_proba of Says gave an array of shape"):
+        believe(
+            features,
+            prototypes,
+            np.full((12, 3), 1 / 3),
+            np.zeros(12, bool),
+            LearnerSettings(algo="mlp"),
+            rng=np.random.default_rng(0),
+            learner=Says(said),
+        )

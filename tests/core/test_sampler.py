@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from askless.config import SamplerSettings
-from askless.core.sampler import Assignment, Workload, plan
+from askless.core import sampler
+from askless.core.sampler import Assignment, Workload
 from askless.types import BoolArray, Confusion, FloatArray
 
 ALGORITHMS = ("random", "greedy_task_assignment")
@@ -32,6 +34,10 @@ def posterior_of(risk: Sequence[float], n_classes: int = 2) -> FloatArray:
 
 def everyone(n: int, capacity: int = 1000) -> list[Workload]:
     return [Workload(j, np.empty(0, np.int64), capacity) for j in range(n)]
+
+
+def plan(posterior: FloatArray, *rest: Any, rng: np.random.Generator) -> list[Assignment]:
+    return sampler.plan(posterior, 1 - posterior.max(axis=1), *rest, rng=rng)
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,21 @@ def test_no_annotators_or_nothing_open_gives_no_plan(algo: str, fill_batches: bo
     posterior, all_free = posterior_of([0.4, 0.4]), np.ones(2, bool)
     assert plan(posterior, confusion, all_free, [], 5, 5, None, 0.1, settings, rng=rng) == []
     assert plan(posterior, confusion, ~all_free, everyone(2), 5, 5, None, 0.1, settings, rng=rng) == []
-    assert plan(posterior, confusion, all_free, everyone(2, 0), 5, 5, None, 0.1, settings, rng=rng) == []
+    assert (
+        plan(
+            posterior,
+            confusion,
+            all_free,
+            everyone(2, 0),
+            5,
+            5,
+            None,
+            0.1,
+            settings,
+            rng=rng,
+        )
+        == []
+    )
     assert plan(posterior, confusion, all_free, everyone(2), 5, 5, 0, 0.1, settings, rng=rng) == []
     asked_all = [Workload(0, np.array([1, 0]), 10)]
     assert plan(posterior, confusion, all_free, asked_all, 5, 5, None, 0.1, settings, rng=rng) == []

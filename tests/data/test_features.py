@@ -66,7 +66,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
         (np.zeros(5), r"must have shape \(items, dimensions\)"),
         (np.zeros((0, 5)), r"must have shape \(items, dimensions\)"),
         (np.array([["a", "b"]]), "array of real numbers"),
-        (np.array([[1.0], [np.nan]]), "NaN or infinity, first in row 1"),
+        (np.array([[1.0], [np.nan]]), "NaN, infinity or what float32 cannot hold, first in row 1"),
     ],
 )
 def test_arrays_that_are_no_features_are_refused(tmp_path: Path, values: npt.NDArray[Any], message: str) -> None:

@@ -101,10 +101,11 @@ def test_killed_at_every_nth_transaction(
 def test_a_kill_between_snapshot_and_commit(tmp_path: Path, uninterrupted: Uninterrupted) -> None:
     config, entries, estimate = uninterrupted.of("learner_method=efficient_annotation")
     log = tmp_path / "log.db"
-    position = [entry.position for entry in entries if entry.kind == Kind.REFRESHED][2]
+    entry = [entry for entry in entries if entry.kind == Kind.REFRESHED][2]
+    position, upto = entry.position, (entry.payload or {})["upto"]
 
     def stale() -> bool:
-        return log.with_name(f"log.db.estimate-{position}.npz").exists()
+        return log.with_name(f"log.db.estimate-{upto}.npz").exists()
 
     for n in range(1, 20):
         with killed_at(n, is_committed=False), pytest.raises(Killed):
@@ -115,7 +116,7 @@ def test_a_kill_between_snapshot_and_commit(tmp_path: Path, uninterrupted: Unint
             file.unlink()
     assert len(read_file(log)) < position
     # What lies there is none of this campaign's until it is written again.
-    log.with_name(f"log.db.estimate-{position}.npz").write_bytes(b"from a process that was killed")
+    log.with_name(f"log.db.estimate-{upto}.npz").write_bytes(b"from a process that was killed")
     campaign = live(log, config)
     assert read_file(log) == entries
     assert_same_estimate(campaign.estimate, estimate)

@@ -170,8 +170,8 @@ def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> fl
 def _objective(log_joint: FloatArray, confusion: Confusion) -> float:
     """Evidence of the items plus the log Dirichlet density, both up to constants of the data."""
     peak = log_joint.max(axis=1)
-    evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
+    log_evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
     prior = confusion.pair_prior()
     gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
     totals = confusion.prior_totals
-    return float(evidence.sum() + gain.sum() - xlogy(totals, confusion.row_totals / totals).sum())
+    return float(log_evidence.sum() + gain.sum() - xlogy(totals, confusion.row_totals / totals).sum())

@@ -15,7 +15,7 @@ EPOCHS_BETWEEN_VALIDATIONS = 10
 class Learner(Protocol):
     """Any classifier with these two methods plugs in; it is fitted anew at every refresh.
 
-    `X` is (n, D) features, `soft_targets` (n, K) rows summing to 1, `weights` (n,) positive; `predict_proba`
+    `X` is (n, D) float32 features, `soft_targets` (n, K) rows summing to 1, `weights` (n,) positive; `predict_proba`
     returns (n, K) rows summing to 1.
     """
 
@@ -43,7 +43,7 @@ class Network:
         self.validation = validation[0].astype(np.float32), validation[1]
         self.rng = rng
 
-    def fit(self, X: npt.NDArray[Any], soft_targets: Float32Array, weights: Float32Array) -> Self:
+    def fit(self, X: Any, soft_targets: Float32Array, weights: Float32Array) -> Self:
         """One weighted minibatch per epoch; keeps the weights of the epoch with the least validation loss."""
         size = min(self.settings.minibatch_size, len(X))
         rate = self.settings.lr_ratio * np.sqrt(size)

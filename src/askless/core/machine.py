@@ -1,14 +1,17 @@
 """What the machine believes of every item: which items may train a learner, fitting it, calibrating it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import softmax
 
 from askless.config import LearnerSettings
 from askless.core.calibrate import log_loss, safe_temperature
 from askless.core.learner import Learner, Network
-from askless.errors import ConfigError
+from askless.errors import ConfigError, DataError
 from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
 
 TINY = float(np.finfo(np.float32).tiny)
@@ -68,7 +71,7 @@ def believe(
     if not fitted:
         return None, np.inf
     beliefs, losses = zip(*fitted, strict=True)
-    return np.mean(beliefs, axis=0, dtype=np.float32), float(np.mean(losses))
+    return sum(beliefs[1:], beliefs[0]) / np.float32(len(beliefs)), float(np.mean(losses))
 
 
 def _fit_and_predict(
@@ -87,11 +90,13 @@ def _fit_and_predict(
     weights = (1.0 / class_size[label[train]]).astype(np.float32)
     if learner is None:
         learner = Network(settings, (features.values[validation], label[validation]), rng)
-    learner.fit(features.values[train].astype(np.float32, copy=False), targets, weights)
+        learner.fit(_Rows(features.values, train), targets, weights)
+    else:
+        learner.fit(features.values[train].astype(np.float32, copy=False), targets, weights)
 
     belief = np.empty((len(features), n_classes), np.float32)
     for start, block in features.blocks():
-        belief[start : start + len(block)] = learner.predict_proba(block)
+        belief[start : start + len(block)] = _checked(learner.predict_proba(block), len(block), n_classes, learner)
     log_belief = _log(belief[validation])
     loss = log_loss(log_belief, label[validation])
     if settings.calibrate != "none":
@@ -100,6 +105,35 @@ def _fit_and_predict(
             rows = slice(start, start + len(block))
             belief[rows] = softmax(_log(belief[rows]) / temperature, axis=1)
     return belief, loss
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Some rows of the features, copied only when they are drawn: a minibatch at a time."""
+
+    values: npt.NDArray[Any]
+    index: IntArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.index), self.values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, drawn: IntArray) -> npt.NDArray[Any]:
+        return np.asarray(self.values[self.index[drawn]])
+
+
+def _checked(probability: npt.ArrayLike, n: int, n_classes: int, learner: Learner) -> npt.NDArray[Any]:
+    """What a learner says, if they are probabilities; a wrong one would spoil every posterior."""
+    said = np.asarray(probability)
+    if said.shape != (n, n_classes) or not (said >= 0).all() or not np.allclose(said.sum(axis=1), 1, atol=1e-3):
+        raise DataError(
+            f"predict_proba of {type(learner).__qualname__} gave an array of shape {said.shape} for {n} items; it must "
+            f"give ({n}, {n_classes}), not negative, every row summing to 1."
+        )
+    return said
 
 
 def _split(
@@ -116,10 +150,11 @@ def _split(
         pool = np.union1d(train, prototypes.item)
         validation = rng.choice(pool, min(len(prototypes), len(pool)), replace=False)
         train = np.setdiff1d(pool, validation)
+    train_label, validation_label = label[train], label[validation]
     to_validation: list[IntArray] = []
     to_train: list[IntArray] = []
     for c, n_prototypes in enumerate(np.bincount(prototypes.label)):
-        train_c, validation_c = train[label[train] == c], validation[label[validation] == c]
+        train_c, validation_c = train[train_label == c], validation[validation_label == c]
         missing = n_prototypes // 2 - len(validation_c)
         if missing > 0:
             to_validation.append(rng.choice(train_c, missing, replace=False))

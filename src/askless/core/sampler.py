@@ -36,6 +36,7 @@ class Assignment:
 
 def plan(
     posterior: FloatArray,
+    risk: FloatArray,
     confusion: Confusion,
     is_free: BoolArray,
     workloads: Sequence[Workload],
@@ -51,6 +52,7 @@ def plan(
 
     Args:
         posterior: (N, K).
+        risk: (N,) 1 - max posterior.
         confusion: what is believed of the annotators; used by the greedy sampler.
         is_free: (N,) items below their cap that nobody holds.
         workloads: the annotators who are there.
@@ -59,7 +61,6 @@ def plan(
         settings: which sampler.
         rng: which items, ties, and for `random` which annotators.
     """
-    risk = 1.0 - posterior.max(axis=1)
     is_free = is_free.copy()
     left = budget if budget is not None else int(is_free.sum())
     waiting = [workloads[position] for position in rng.permutation(len(workloads)) if workloads[position].capacity > 0]

@@ -32,12 +32,17 @@ class Journal:
         self.ledger = Ledger(*self._size)
         self._lock = threading.RLock()
         self._append: Append | None = None
+        self._writer = 0
+
+    def is_writing(self) -> bool:
+        """Whether this thread is inside `writing`."""
+        return self._append is not None and self._writer == threading.get_ident()
 
     @contextmanager
     def reading(self) -> Iterator[Ledger]:
         with self._lock:
             if self._append is None:
-                with self._never_ahead(), self.log.transaction() as connection:
+                with self._never_ahead(), self.log.reading() as connection:
                     self._catch_up(connection)
             yield self.ledger
 
@@ -52,7 +57,7 @@ class Journal:
                 yield self.ledger, self._append
                 return
             written: list[Entry] = []
-            self._append = self._appender(written)
+            self._append, self._writer = self._appender(written), threading.get_ident()
             try:
                 with self._never_ahead(), self.log.transaction() as connection:
                     self._catch_up(connection)

@@ -31,6 +31,7 @@ class Ledger:
     batches: dict[int, Lease] = field(default_factory=dict)
     live: dict[int, Lease] = field(default_factory=dict)
     answer_ids: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    refused: set[tuple[int, int, int | None]] = field(default_factory=set)
     refreshes: list[Entry] = field(default_factory=list)
     stopped: str | None = None
     n_late: int = 0
@@ -105,7 +106,9 @@ class Ledger:
             case Kind.STOPPED:
                 self.stopped = payload["reason"]
             case Kind.REFUSED:
-                pass
+                assert entry.annotator is not None
+                assert entry.item is not None
+                self.refused.add((entry.annotator, entry.item, entry.label))
 
     def _lease(self, entry: Entry) -> None:
         assert entry.batch is not None

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from sqlalchemy import URL, Connection, Dialect, Engine, bindparam, create_engine, event, insert, inspect, select
@@ -37,6 +38,14 @@ class Log:
         self.path = path
 
     @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A look at the log that waits for nobody who writes."""
+        with _readable_errors(self.path), self._engine.connect() as connection:
+            connection.execution_options(is_reading=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Everything inside is committed together at the end, or not at all."""
         with _readable_errors(self.path), self._engine.begin() as connection:
@@ -60,24 +69,25 @@ def create_log(path: Path | None, dataset: Dataset, prototypes: Prototypes, head
         raise StoreError(f"{path} exists already; open it, or choose another name.")
     if not path.parent.is_dir():
         raise StoreError(f"The folder {path.parent} for the log does not exist; make it first.")
-    new = path.with_name(f"{path.name}.new")
-    _remove(new)
+    new = path.with_name(f"{path.name}.{uuid4().hex}.new")
     log = Log(_engine(new, is_new=True), new)
     try:
         _fill(log, dataset, prototypes, header)
         log.close()
-        _remove(path)  # a log that was deleted may have left its -wal, which must not flow into this one
-        os.replace(new, path)
-    except BaseException:
+        _remove_companions(path)  # a log that was deleted may have left its -wal, which must not flow into this one
+        os.link(new, path)  # unlike a rename, it never replaces what somebody else has made meanwhile
+    except FileExistsError as error:
+        raise StoreError(f"{path} exists already; open it, or choose another name.") from error
+    finally:
         log.close()
-        _remove(new)
-        raise
+        new.unlink(missing_ok=True)
+        _remove_companions(new)
     return Log(_engine(path), path)
 
 
-def _remove(path: Path) -> None:
-    """Removes a log, or what is left of one, with the files that SQLite keeps beside it."""
-    for ending in ("-wal", "-shm", ""):
+def _remove_companions(path: Path) -> None:
+    """Removes the files that SQLite keeps beside a log."""
+    for ending in ("-wal", "-shm"):
         path.with_name(path.name + ending).unlink(missing_ok=True)
 
 
@@ -202,7 +212,8 @@ def _engine(path: Path | None, *, is_new: bool = False) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        is_reading = connection.get_execution_options().get("is_reading")
+        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
     return engine
 
