@@ -46,6 +46,9 @@ def main() -> None:
     parser.add_argument("--max-per-item", type=int, default=3, help="most annotations per item, the same for all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
+    if not (SHARED / "cifar10h").is_dir():
+        print(f"Left out: there is no cifar10h in {SHARED}; see benchmarks/README.md.")
+        return
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     tasks = list(product(METHODS, seeds))
     caps = [arguments.max_per_item] * len(tasks)
