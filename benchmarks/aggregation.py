@@ -77,7 +77,7 @@ def real_tables(crowdkit: str | None) -> bool:
         run = subprocess.run([crowdkit, "-c", RIVAL, *folders], capture_output=True, text=True, check=True)
         rivals = json.loads(run.stdout.splitlines()[-1])
     print("| accuracy (seconds) | " + " | ".join(METHODS) + " | crowd-kit MajorityVote | crowd-kit DawidSkene |")
-    print("| --- | " + "--- | " * (len(METHODS) + 2))
+    print("|" + " --- |" * (len(METHODS) + 3))
     is_good = True
     for name, rival in zip(SETS, rivals, strict=True):
         table = read_annotations(SHARED / name / "annotations.parquet")
@@ -129,7 +129,7 @@ def sensitivity() -> None:
     made = [[simulated(seed, **problem) for seed in SEEDS] for problem in SIMULATED.values()]
     names = [*SIMULATED, *(name.removeprefix("crowd/") for name in SETS)]
     print("\n| strength, class_prior_count | " + " | ".join(names) + " | mean simulated | mean real |")
-    print("| --- | " + "--- | " * (len(names) + 2))
+    print("|" + " --- |" * (len(names) + 3))
     for count in (None, 0.1, 1.0, 10.0):
         for strength in (0.2, 0.5, 1.0, 2.0, 4.0, 10.0) if count in (None, 1.0) else (2.0,):
             settings = UNTIL_CONVERGED.model_copy(update={"class_prior_count": count})

@@ -61,9 +61,9 @@ def test_all_tables_and_one_json_object(aggregate: Command, method: str) -> None
         "accuracy": 1 / 3, "n_scored": 3,
     }  # fmt: skip
     assert err.splitlines() == [
-        "1 annotations were left out: the same annotator labels the same item later on.",
-        "1 items with a truth are not in the table; they are not scored.",
-        "1 true labels were given by nobody; their items count as wrong.",
+        "Left out 1 of 8 annotations: the same annotator labels the same item again.",
+        "Not scored: 1 of 4 items with a truth, which are not in the table.",
+        "Wrong for certain: 1 items whose true label nobody gave.",
     ]
     labels = rows("labels.csv")
     assert [(row["item"], row["label"]) for row in labels] == [("x", "dog"), ("y", "cat"), ("z", "dog")]

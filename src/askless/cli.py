@@ -116,7 +116,8 @@ def aggregate(
     known = read_truth(truth) if truth else None
     table = read_annotations(answers)
     if table.n_repeated:
-        _note(f"{table.n_repeated} annotations were left out: the same annotator labels the same item later on.")
+        n_rows = table.n_repeated + len(table.annotations)
+        _note(f"Left out {table.n_repeated} of {n_rows} annotations: the same annotator labels the same item again.")
     fitted = METHODS[method]().fit(table)
     summary = _aggregation_summary(method, table, fitted, known)
     columns = {
@@ -208,9 +209,11 @@ def _aggregation_summary(
         result = score(found, {str(name) for name in table.classes}, truth)
         summary |= {"accuracy": result.accuracy, "n_scored": result.n_scored}
         if result.n_unknown_items:
-            _note(f"{result.n_unknown_items} items with a truth are not in the table; they are not scored.")
+            _note(
+                f"Not scored: {result.n_unknown_items} of {len(truth)} items with a truth, which are not in the table."
+            )
         if result.n_unknown_labels:
-            _note(f"{result.n_unknown_labels} true labels were given by nobody; their items count as wrong.")
+            _note(f"Wrong for certain: {result.n_unknown_labels} items whose true label nobody gave.")
     return summary
 
 
