@@ -6,7 +6,7 @@ PYTHON is an interpreter that has crowd-kit and pyarrow (also by the environment
 because crowd-kit brings its own pins; without it, its columns stay empty. The tables are Parquet: askless needs its
 extra [parquet]. Of annotations repeated by one annotator on one item the last one counts, for both tools; majority
 votes differ where they tie: here the first class wins. `--sensitivity` prints what other priors would give, on
-simulated crowds (where the default was chosen) and on the real ones.
+simulated crowds (whose plateau the default is the middle of) and on the real ones.
 """
 
 import argparse

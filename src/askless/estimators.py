@@ -12,7 +12,7 @@ from askless.data.table import to_annotations
 from askless.types import Annotations, Confusion, FloatArray, IntArray
 
 WEAK_PRIOR = PriorSettings(strength=2.0)
-"""The paper's prior with a fifth of its weight: 4 right answers and 2 wrong ones of each class (docs/decisions, 8)."""
+"""The paper's prior with a fifth of its weight: 4 right answers and at most 2 wrong ones of each class (decision 8)."""
 
 UNTIL_CONVERGED = AggregatorSettings(class_prior_count=1.0, max_em_steps=100, likelihood_epsilon=1e-5)
 """Soft EM that learns how frequent the classes are."""
