@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,8 +16,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = sorted([ROOT / "README.md", ROOT / "src/askless/core/README.md", *(ROOT / "docs").rglob("*.md")])
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, flags=re.DOTALL)
 
 
 def commands() -> list[list[str]]:
@@ -34,9 +35,27 @@ def test_the_loop_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not [line for line in lines if line.endswith(",open")]
 
 
+def test_the_page_about_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/explanation/aggregating-a-table.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    (code,) = blocks("python", page)
+    exec(compile(code, "aggregating-a-table.md", "exec"), names)
+    shown = re.findall(r"# (\{.*\})", code)
+    assert [str(dict(zip(names["fitted"].items_, names["fitted"].labels_, strict=True)))] == shown
+
+    Path("answers.csv").write_text(*blocks("csv"))
+    Path("truth.csv").write_text("task,label\nx.jpg,cat\n")
+    (command,) = blocks("sh", page)
+    result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in tmp_path.iterdir()} == {"answers.csv", "truth.csv", "labels.csv", "skills.csv"}
+
+
 @pytest.mark.slow
 def test_the_commands_of_the_readme_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("answers.csv").write_text(*blocks("csv"))
     shown = commands()
     assert len(shown) >= 4
     for arguments in shown:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from askless.errors import ConfigError as ConfigError
     from askless.errors import DataError as DataError
     from askless.errors import StoreError as StoreError
+    from askless.estimators import DawidSkene as DawidSkene
+    from askless.estimators import MajorityVote as MajorityVote
     from askless.results import Receipt as Receipt
     from askless.results import Result as Result
     from askless.results import Status as Status
@@ -33,6 +35,7 @@ _PUBLIC = {
     "askless.core.infer": "infer",
     "askless.core.sampler": "plan",
     "askless.errors": "AnswerError AsklessError ConfigError DataError StoreError",
+    "askless.estimators": "DawidSkene MajorityVote",
     "askless.results": "Receipt Result Status",
     "askless.types": "Annotations Answer Batch Confusion Dataset Estimate Features Prototypes",
 }

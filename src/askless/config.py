@@ -44,6 +44,9 @@ class AggregatorSettings(_Settings):
     criterion: Literal["soft", "hard"] = Field("soft", description="stop on the likelihood, or on unchanged labels")
     max_em_steps: int = Field(10, ge=0, description="0: annotators are as the prior says")
     likelihood_epsilon: float = Field(0.001, ge=0)
+    class_prior_count: float | None = Field(
+        None, gt=0, description="learn how frequent the classes are, with so many items of each seen beforehand"
+    )
 
 
 class PriorSettings(_Settings):

@@ -1,6 +1,7 @@
 """How good the labels are, for those who know the truth: simulations and benchmarks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -51,3 +52,27 @@ def rank_of_truth(probability: npt.NDArray[np.floating], truth: IntArray) -> Int
 def mean_accuracy(probability: npt.NDArray[np.floating], truth: IntArray) -> float:
     """Share of rows whose most likely class is the truth; the lowest index wins a tie."""
     return float((probability.argmax(axis=1) == truth).mean())
+
+
+@dataclass(frozen=True)
+class Score:
+    """Labels against the truth of some items.
+
+    Args:
+        accuracy: share of right labels among the `n_scored` items that have both; none if there are none.
+        n_unknown_items: items with a truth and without a label; not scored.
+        n_unknown_labels: scored items whose true label nobody ever gave; their labels are wrong.
+    """
+
+    accuracy: float | None
+    n_scored: int
+    n_unknown_items: int
+    n_unknown_labels: int
+
+
+def score(labels: Mapping[str, str], classes: Collection[str], truth: Mapping[str, str]) -> Score:
+    """Compares the label of each item with its truth; `classes` are all labels that anyone gave."""
+    scored = truth.keys() & labels.keys()
+    n_right = sum(labels[item] == truth[item] for item in scored)
+    n_unknown = sum(truth[item] not in classes for item in scored)
+    return Score(n_right / len(scored) if scored else None, len(scored), len(truth) - len(scored), n_unknown)

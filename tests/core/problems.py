@@ -19,10 +19,12 @@ class Problem:
     machine: Float32Array | None
 
     def fit(
-        self, n_steps: int = 5, m_step: str = "soft", seed: int = 0
+        self, n_steps: int = 5, m_step: str = "soft", seed: int = 0, class_prior_count: float | None = None
     ) -> tuple[Confusion, FloatArray, aggregate.EMInfo]:
         """Exactly `n_steps` iterations of EM."""
-        settings = AggregatorSettings(max_em_steps=n_steps, m_step=m_step, likelihood_epsilon=0)
+        settings = AggregatorSettings(
+            max_em_steps=n_steps, m_step=m_step, likelihood_epsilon=0, class_prior_count=class_prior_count
+        )
         rng = np.random.default_rng(seed)
         return aggregate.fit(self.annotations, self.prior_counts, self.machine, settings, rng=rng)
 

@@ -67,15 +67,16 @@ def test_edges(annotations: Annotations, name: str, m_step: str) -> None:
         np.testing.assert_array_equal(posterior.argmax(axis=1), 2)
 
 
-@given(problem=problems())
-def test_the_objective_never_falls_with_the_soft_m_step(problem: Problem) -> None:
+@given(problem=problems(), class_prior_count=st.sampled_from([None, 0.1, 1.0, 10.0]))
+def test_the_objective_never_falls_with_the_soft_m_step(problem: Problem, class_prior_count: float | None) -> None:
     """But for EPSILON: the M-step is best for sum c log p, and the E-step looks at log(p + EPSILON), which can raise
     the best value of that sum by (sum of all counts) * log(1 + K * EPSILON) at most."""
-    objectives = np.array(problem.fit(10)[2].objectives)
+    objectives = np.array(problem.fit(10, class_prior_count=class_prior_count)[2].objectives)
     annotations, K = problem.annotations, problem.annotations.n_classes
     prior = np.broadcast_to(problem.prior_counts.sum(-1), (*problem.prior_counts.shape[:-2], K))
     n_matrices = annotations.n_annotators if prior.ndim == 1 else 1
-    slack = (len(annotations) + n_matrices * prior.sum()) * np.log1p(K * EPSILON)
+    of_classes = annotations.n_items + K * (class_prior_count or 0)
+    slack = (len(annotations) + n_matrices * prior.sum() + of_classes) * np.log1p(K * EPSILON)
     assert (np.diff(objectives) >= -slack - 1e-9 * np.abs(objectives[1:])).all()
 
 
@@ -241,6 +242,22 @@ def test_without_em_steps_annotators_are_as_the_prior_says(problem: Problem) -> 
     np.testing.assert_allclose(confusion.matrices(range(J)), expected)
     silent = np.setdiff1d(np.arange(problem.annotations.n_items), problem.annotations.item)
     assert not evidence[silent].any()
+
+
+def test_learned_class_frequencies_help_where_one_class_is_rare() -> None:
+    """Two classes, 10 % of items in one; 3 votes an item, each right with 80 %."""
+    rng = np.random.default_rng(0)
+    N, J = 2000, 30
+    truth = (rng.random(N) < 0.1).astype(np.int64)
+    item, annotator = np.repeat(np.arange(N), 3), rng.integers(J, size=3 * N)
+    label = np.where(rng.random(3 * N) < 0.8, truth[item], 1 - truth[item])
+    problem = Problem(Annotations(item, annotator, label, N, J, 2), symmetric(2, 4, 1), None)
+    accuracy = {}
+    for count in (None, 1.0):
+        _, evidence, info = problem.fit(50, class_prior_count=count)
+        accuracy[count] = (e_step(evidence, None, info.class_prior).argmax(axis=1) == truth).mean()
+    np.testing.assert_allclose(info.class_prior, [0.9, 0.1], atol=0.03)
+    assert accuracy[1.0] > accuracy[None] + 0.03
 
 
 def test_em_finds_out_who_is_good() -> None:

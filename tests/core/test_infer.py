@@ -65,6 +65,18 @@ def test_every_method_gives_probabilities_and_knows_the_prototypes(method: str, 
     assert np.isfinite(estimate.machine_loss) == has_machine
 
 
+def test_learned_class_frequencies_are_part_of_the_estimate() -> None:
+    chosen = config("ds_model")
+    learned = chosen.aggregator.model_copy(update={"class_prior_count": 0.5, "m_step": "soft"})
+    annotations = answers(60)
+    estimate, _ = run(annotations, chosen.model_copy(update={"aggregator": learned}))
+    _, evidence, em = aggregate.fit(annotations, PRIOR, None, learned, rng=np.random.default_rng(0))
+    np.testing.assert_array_equal(estimate.class_prior, em.class_prior)
+    assert np.ptp(estimate.class_prior) > 0.01
+    expected = softmax(evidence + np.log(np.array(em.class_prior) + aggregate.EPSILON), axis=1)
+    np.testing.assert_allclose(estimate.posterior[9:], expected[9:], atol=1e-12)
+
+
 @pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "efficient_annotation"])
 def test_deterministic(method: str) -> None:
     one, two = (run(answers(), config(method), seed=3)[0] for _ in range(2))

@@ -2,13 +2,17 @@
 
 The model (Dawid and Skene 1979; the paper, section 3): an item has one true class y; annotator j says z with
 probability `confusion[j, y, z]`, independently for each item; every row of a confusion matrix has a Dirichlet
-prior. EM is two sparse products with the vote matrix S (items x pairs), where a pair is an annotator and a label:
+prior. The classes are equally frequent, or, with `class_prior_count`, their frequencies are learned under a Dirichlet
+prior of their own. EM is two sparse products with the vote matrix S (items x pairs), where a pair is an annotator and
+a label:
 
     E:  log posterior = log item prior + S @ log P(pair | y)        M:  counts = S.T @ posterior
 
+(and, for the classes, their prior count plus the column sums of the posterior)
 so that one iteration costs O(annotations x K), whatever the number of items and annotators.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,15 +33,17 @@ class EMInfo:
 
     Args:
         objectives: log posterior density of the confusions before the first and after every iteration, in nats, up
-            to a constant: sum over items of log P(its labels) + log Dirichlet prior. Never falls with the soft M-step.
+            to a constant: sum over items of log P(its labels) + log Dirichlet priors. Never falls with the soft M-step.
         likelihoods: mean over annotations of P(label | most likely class), after each M-step; the paper's code calls
             it the likelihood and stops by it.
         has_converged: whether the stop criterion fired before the iterations ran out.
+        class_prior: (K,) how frequent the classes are, as the last M-step has it; uniform unless it is learned.
     """
 
     objectives: tuple[float, ...]
     likelihoods: tuple[float, ...]
     has_converged: bool
+    class_prior: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +88,7 @@ def fit(
         annotations: M labels.
         prior_counts: Dirichlet counts, row = truth, every row sum positive: (K, K) or (J, K, K).
         machine: (N, K) belief of the learner about each item, or none.
-        settings: which M-step, which criterion.
+        settings: which M-step, which criterion, whether the class frequencies are learned.
         rng: breaks ties of the hard M-step.
 
     Returns:
@@ -90,7 +96,10 @@ def fit(
         for items without labels; how it went.
     """
     votes, confusion = group(annotations, prior_counts)
-    log_prior = log_item_prior(annotations.n_classes, None if machine is None else machine[votes.items])
+    K = annotations.n_classes
+    class_prior = np.full(K, 1.0 / K)
+    seen_by_machine = None if machine is None else machine[votes.items]
+    log_prior = log_item_prior(class_prior, seen_by_machine)
     m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
     objectives: list[float] = []
     likelihoods: list[float] = []
@@ -99,26 +108,33 @@ def fit(
     said = log_likelihood(votes, confusion)
     while len(votes.items) and len(likelihoods) < settings.max_em_steps and not has_converged:
         posterior = softmax(log_prior + said, axis=1)
-        objectives.append(_objective(log_prior + said, confusion))
+        objectives.append(_objective(log_prior + said, confusion, class_prior, settings.class_prior_count))
         confusion = m_step(votes, confusion, posterior, rng)
         labels.append(posterior.argmax(axis=1))
         likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
         said = log_likelihood(votes, confusion)
+        if settings.class_prior_count:
+            class_prior = m_step_classes(posterior, settings.class_prior_count)
+            log_prior = log_item_prior(class_prior, seen_by_machine)
         has_converged = len(likelihoods) > 1 and (
             abs(likelihoods[-1] - likelihoods[-2]) < settings.likelihood_epsilon
             if settings.criterion == "soft"
             else np.array_equal(labels[-1], labels[-2])
         )
-    evidence = np.zeros((annotations.n_items, annotations.n_classes))
+    evidence = np.zeros((annotations.n_items, K))
     evidence[votes.items] = said
-    objectives.append(_objective(log_prior + said, confusion))
-    return confusion, evidence, EMInfo(tuple(objectives), tuple(likelihoods), has_converged)
+    objectives.append(_objective(log_prior + said, confusion, class_prior, settings.class_prior_count))
+    return (
+        confusion,
+        evidence,
+        EMInfo(tuple(objectives), tuple(likelihoods), has_converged, tuple(class_prior.tolist())),
+    )
 
 
-def log_item_prior(n_classes: int, machine: npt.NDArray[np.floating] | None) -> FloatArray:
-    """Log of the uniform class prior and, where there is one, of the machine's belief (SEED 1.7)."""
-    uniform = np.full(n_classes, np.log(1.0 / n_classes + EPSILON))
-    return uniform if machine is None else uniform + np.log(machine.astype(np.float64) + EPSILON)
+def log_item_prior(class_prior: FloatArray, machine: npt.NDArray[np.floating] | None) -> FloatArray:
+    """Log of the class prior (K,) and, where there is one, of the machine's belief (SEED 1.7)."""
+    log_prior: FloatArray = np.log(class_prior + EPSILON)
+    return log_prior if machine is None else log_prior + np.log(machine.astype(np.float64) + EPSILON)
 
 
 def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
@@ -127,9 +143,14 @@ def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
     return product
 
 
-def e_step(evidence: FloatArray, machine: Float32Array | None) -> FloatArray:
-    """The posterior (N, K) from the log likelihood of each item's labels (N, K) and the machine's belief."""
-    posterior: FloatArray = softmax(evidence + log_item_prior(evidence.shape[1], machine), axis=1)
+def e_step(
+    evidence: FloatArray, machine: Float32Array | None, class_prior: Sequence[float] | FloatArray | None = None
+) -> FloatArray:
+    """The posterior (N, K) from the log likelihood of each item's labels (N, K), the machine's belief and the class
+    prior (K,), none for uniform."""
+    K = evidence.shape[1]
+    prior = np.full(K, 1.0 / K) if class_prior is None else np.asarray(class_prior)
+    posterior: FloatArray = softmax(evidence + log_item_prior(prior, machine), axis=1)
     return posterior
 
 
@@ -144,6 +165,13 @@ def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: 
     K = confusion.n_classes
     counts = np.bincount(votes.pair * K + labels[votes.row], minlength=len(confusion.counts) * K)
     return replace(confusion, counts=counts.reshape(-1, K).astype(np.float64))
+
+
+def m_step_classes(posterior: FloatArray, class_prior_count: float) -> FloatArray:
+    """(K,): the class frequencies that the posterior (V, K) and a symmetric Dirichlet prior speak for."""
+    counts: FloatArray = posterior.sum(axis=0) + class_prior_count
+    frequencies: FloatArray = counts / counts.sum()
+    return frequencies
 
 
 def majority_vote(annotations: Annotations) -> FloatArray:
@@ -167,11 +195,15 @@ def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> fl
     return float(confusion.pair_probabilities()[votes.pair, labels[votes.row]].mean())
 
 
-def _objective(log_joint: FloatArray, confusion: Confusion) -> float:
-    """Evidence of the items plus the log Dirichlet density, both up to constants of the data."""
+def _objective(
+    log_joint: FloatArray, confusion: Confusion, class_prior: FloatArray, class_prior_count: float | None
+) -> float:
+    """Evidence of the items plus the log Dirichlet densities, both up to constants of the data."""
     peak = log_joint.max(axis=1)
     log_evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
     prior = confusion.pair_prior()
     gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
     totals = confusion.prior_totals
-    return float(log_evidence.sum() + gain.sum() - xlogy(totals, confusion.row_totals / totals).sum())
+    of_people = gain.sum() - xlogy(totals, confusion.row_totals / totals).sum()
+    of_classes = (class_prior_count or 0.0) * np.log(len(class_prior) * class_prior).sum()
+    return float(log_evidence.sum() + of_people + of_classes)

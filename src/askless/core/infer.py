@@ -64,14 +64,16 @@ def infer(
     machine, loss, is_machine_new = None, np.inf, False
     if config.learner.algo != "dummy":
         is_annotated = np.bincount(annotations.item, minlength=annotations.n_items) > 0
-        belief = aggregate.e_step(evidence, old)
+        belief = aggregate.e_step(evidence, old, em.class_prior)
         machine, loss = believe(features, prototypes, belief, is_annotated, config.learner, rng=rng, learner=learner)
         is_machine_new = machine is not None
         if previous and config.learner.early_stop_scope == "global" and loss >= previous.machine_loss:
             machine, loss, is_machine_new = old, previous.machine_loss, False
 
-    posterior = aggregate.e_step(evidence, machine)
-    return _estimate(posterior, confusion, prototypes, machine, loss, em.objectives[-1], upto), Info(em, is_machine_new)
+    posterior = aggregate.e_step(evidence, machine, em.class_prior)
+    class_prior = np.array(em.class_prior)
+    estimate = _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objectives[-1], upto)
+    return estimate, Info(em, is_machine_new)
 
 
 def _by_majority(
@@ -80,18 +82,20 @@ def _by_majority(
     posterior = aggregate.majority_vote(annotations)
     votes, prior_only = aggregate.group(annotations, prior_counts)
     confusion = aggregate.m_step_soft(votes, prior_only, posterior[votes.items])
-    return _estimate(posterior, confusion, prototypes, None, np.inf, 0.0, upto), Info(None, False)
+    K = annotations.n_classes
+    uniform = np.full(K, 1.0 / K)
+    return _estimate(posterior, confusion, uniform, prototypes, None, np.inf, 0.0, upto), Info(None, False)
 
 
 def _estimate(
     posterior: FloatArray,
     confusion: Confusion,
+    class_prior: FloatArray,
     prototypes: Prototypes,
     machine: Float32Array | None,
     machine_loss: float,
     objective: float,
     upto: int,
 ) -> Estimate:
-    K = posterior.shape[1]
-    posterior[prototypes.item] = np.eye(K)[prototypes.label]
-    return Estimate(posterior, confusion, np.full(K, 1.0 / K), machine, machine_loss, objective, upto)
+    posterior[prototypes.item] = np.eye(posterior.shape[1])[prototypes.label]
+    return Estimate(posterior, confusion, class_prior, machine, machine_loss, objective, upto)
