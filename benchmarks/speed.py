@@ -73,6 +73,8 @@ class NoLog:
     def transaction(self) -> Iterator[None]:
         yield None
 
+    reading = transaction
+
     def close(self) -> None:
         pass
 
