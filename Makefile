@@ -20,7 +20,7 @@ help: ## what there is
 
 setup: .venv/dev.stamp ## install askless and the developers' tools into .venv
 
-demo: .venv/run.stamp ## label 1,797 digits in three ways, compare the cost, write a report
+demo: .venv/run.stamp ## label 1,697 digits in three ways, compare the cost, write a report
 	$(BIN)/askless demo
 
 test: .venv/dev.stamp ## all tests, with the coverage that the project promises

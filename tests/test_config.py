@@ -248,7 +248,7 @@ def test_the_papers_values(key: str, paper: str) -> None:
         ),
         (
             "simulation=3",
-            "There is no simulation 3; allowed: amt_structured_noise, amt_uniform_noise, perfect, structured_noise, "
+            "There is no simulation '3'; allowed: amt_structured_noise, amt_uniform_noise, perfect, structured_noise, "
             "uniform.",
         ),
         ("max_risk=2", "max_risk=2 does not fit: allowed is less than or equal to 1."),
@@ -263,7 +263,10 @@ def test_the_papers_values(key: str, paper: str) -> None:
         ),
         ("seed=none", "seed='none' does not fit: allowed is a valid integer, unable to parse string as an integer."),
         ("seed=[1]", "seed=[1] does not fit: allowed is a valid integer."),
-        ("learner.calibrate=5", "learner.calibrate=5 does not fit: allowed is a valid string."),
+        (
+            "learner.calibrate=5",
+            "learner.calibrate='5' is not known; allowed is 'none', 'temperature', or 'cv_N' with N >= 2 folds.",
+        ),
         *(
             (
                 f"learner.calibrate={value}",
@@ -410,13 +413,10 @@ def test_number_of_folds(calibrate: str, n_folds: int) -> None:
 def test_every_setting_is_described_and_its_default_is_accepted() -> None:
     rows = {key: row for key, *row in describe_settings()}
     assert list(rows) == list(FIELDS)
-    plain = compose(["learner_method=ds_model"])
+    plain = compose()
     for key, (default, _, _) in rows.items():
-        if key not in ("learner_method", "simulation"):
-            assert compose(["learner_method=ds_model", f"{key}={default}"]) is not None
-            expected = FIELDS[key].default
-            assert look_up(compose(["learner_method=ds_model", f"{key}={default}"]), key) == expected
-    assert plain.learner.algo == "dummy"
+        assert look_up(compose([f"{key}={default}"]), key) == look_up(plain, key)
+    assert plain.learner.algo == "mlp"
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_every_setting_is_described_and_its_default_is_accepted() -> None:
         ("budget", "none", ">= 1"),
         ("early_stop", "false", "true, false"),
         ("learner.prototype_as_val", "true", "true, false"),
-        ("learner.algo", "dummy", "dummy, mlp"),
+        ("learner.algo", "mlp", "dummy, mlp"),
         ("crowd.spread", "0.1", ">= 0 and < 0.5"),
         ("prior.strength", "10.0", "> 0"),
         ("dataset", "digits", ""),

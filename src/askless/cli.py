@@ -1,6 +1,7 @@
 """The command line: the library with words. Bad input is one sentence and exit code 2."""
 
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -73,14 +74,15 @@ def simulate_command(
         with _display(composed.learner_method) as on_round:
             summary = simulate(composed, folder, resume=resume, on_round=on_round)
     except KeyboardInterrupt:
-        progress.print(f"Interrupted. Nothing is lost: go on with askless simulate --out {folder} --resume")
+        command = shlex.join(["askless", "simulate", "--out", str(folder), "--resume"])
+        print(f"Interrupted. Nothing is lost: go on with {command}", file=sys.stderr)
         raise typer.Exit(130) from None
     page = write_report([folder], folder / "report.html")
     if as_json:
         print(json.dumps(summary))
     else:
         out.print(_summary_table([summary]))
-        out.print(f"Report: {page}", soft_wrap=True)
+        print(f"Report: {page}")
 
 
 @app.command()
@@ -89,7 +91,7 @@ def report(
     page: Annotated[Path, typer.Option("--out", help="The page to write.")] = Path("report.html"),
 ) -> None:
     """Write one self-contained HTML page about one run, or several side by side."""
-    out.print(f"Report: {write_report(runs, page)}", soft_wrap=True)
+    print(f"Report: {write_report(runs, page)}")
 
 
 @app.command()
@@ -156,7 +158,7 @@ def settings() -> None:
 
 @app.command()
 def demo(folder: Annotated[Path, typer.Option("--out", help="Folder of the demo's runs.")] = Path("runs/demo")) -> None:
-    """Label 1,797 digits with 30 simulated annotators in three ways and compare what each needs."""
+    """Label 1,697 digits with 30 simulated annotators in three ways and compare what each needs."""
     marker = folder / DEMO_MARKER
     if folder.exists() and not marker.exists():
         raise ConfigError(f"{folder} exists and is no folder of the demo; choose another by --out.")
@@ -178,7 +180,7 @@ def demo(folder: Annotated[Path, typer.Option("--out", help="Folder of the demo'
         "only efficient_annotation makes use of them.\n"
     )
     out.print(_summary_table(summaries))
-    out.print(f"\nReport: {page}", soft_wrap=True)
+    print(f"\nReport: {page}")
 
 
 def main() -> None:
@@ -187,6 +189,12 @@ def main() -> None:
         app()
     except AsklessError as error:
         print(f"askless: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(
+            f"askless: {error.filename or 'The output'}: {error.strerror}; mend that, or write elsewhere.",
+            file=sys.stderr,
+        )
         sys.exit(2)
 
 

@@ -50,7 +50,7 @@ class AggregatorSettings(_Settings):
 
 
 class PriorSettings(_Settings):
-    """What is believed of an annotator before the first answer (SEED 1.3; all but `predefined` are oracles)."""
+    """What is believed of an annotator before the first answer (the paper, 4.1; all but `predefined` are oracles)."""
 
     kind: PriorKind = "predefined_homogeneous"
     strength: float = Field(10.0, gt=0)
@@ -233,9 +233,10 @@ def config_from_toml(text: str) -> SimulationConfig:
 
 
 def describe_settings() -> Iterator[tuple[str, str, str, str]]:
-    """Key, default, allowed values and meaning of every setting of a simulation."""
+    """Key, what it is if nothing is said, allowed values and meaning of every setting of a simulation."""
+    plain = dict(_flat(compose().model_dump()))
     for key, field in _fields():
-        default = "none" if field.default is None else str(field.default)
+        default = "none" if plain[key] is None else str(plain[key])
         if key in GROUPS:
             allowed = ", ".join(preset_names(key))
         elif get_origin(field.annotation) is Literal:
@@ -263,7 +264,7 @@ def _read_preset(group: str, name: object) -> dict[str, Any]:
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return _in_own_words(tomllib.loads(file.read_text()))
+        return _in_own_words(tomllib.loads(file.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise ConfigError(
             f"The configuration file {file} cannot be read ({error.strerror}); check its path."
@@ -276,10 +277,13 @@ def _parse_override(text: str) -> dict[str, Any]:
     key, equals, raw = text.partition("=")
     if not (key and equals):
         raise ConfigError(f"{text!r} is no setting; write it as key=value, for example seed=3.")
+    is_text = any(name == _own_key(key) and field.annotation in (str, str | None) for name, field in _fields())
     try:
         value = tomllib.loads(f"value = {raw}")["value"]
     except tomllib.TOMLDecodeError:
         value = {"True": True, "False": False}.get(raw, raw)
+    if is_text and not isinstance(value, str):
+        value = raw
     return _in_own_words({key: value})
 
 

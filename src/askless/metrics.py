@@ -16,7 +16,7 @@ TOPS = (1, 5, 10)
 def accuracy_metrics(
     probability: npt.NDArray[np.floating] | None, truth: IntArray, scopes: Mapping[str, BoolArray]
 ) -> dict[str, float | int | None]:
-    """Top-1, 5, 10 accuracy, number right and calibration error (10 bins, SEED 1.14) within each scope.
+    """Top-1, 5, 10 accuracy, number right and calibration error (10 bins, as the paper's code) within each scope.
 
     Args:
         probability: (n, K) belief, rows sum to 1; none gives None for everything.

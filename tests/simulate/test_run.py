@@ -19,7 +19,16 @@ from small_campaign import read_file
 
 pytestmark = pytest.mark.slow
 
-FILES = ["config.toml", "evaluation.npz", "labels.csv", "log.db", "metrics.csv", "riskiest.json", "summary.json"]
+FILES = [
+    ".lock",
+    "config.toml",
+    "evaluation.npz",
+    "labels.csv",
+    "log.db",
+    "metrics.csv",
+    "riskiest.json",
+    "summary.json",
+]
 SUMMARY = [
     "method",
     "dataset",
@@ -167,7 +176,7 @@ class TestFolders:
     def test_a_damaged_configuration(self, out: Path, content: str) -> None:
         out.mkdir(parents=True)
         (out / "config.toml").write_bytes(content.encode("utf-8", "surrogateescape"))
-        with pytest.raises(ConfigError, match=r"config.toml is damaged .*; mend it, or run anew"):
+        with pytest.raises(ConfigError, match=r"config.toml is (damaged|not as it was written)"):
             read_config(out)
 
     def test_resuming_with_other_settings(self, small: Path, out: Path) -> None:
@@ -177,6 +186,21 @@ class TestFolders:
             with pytest.raises(ConfigError, match=rf"{sentence}.*; resume it with the same settings"):
                 simulate(configure(small, "learner_method=ds_model", other), out, resume=True)
         assert {file: file.read_bytes() for file in out.iterdir() if file.is_file()} == before
+
+    def test_settings_changed_on_disk_are_noticed(self, small: Path, out: Path) -> None:
+        config = configure(small, "learner_method=ds_model")
+        simulate(config, out)
+        file = out / "config.toml"
+        for changed in (file.read_text().replace("seed = 123", "seed = 7"), ""):
+            file.write_text(changed)
+            with pytest.raises(ConfigError, match=r"is not as it was written; a run keeps its settings"):
+                read_config(out)
+
+    def test_one_process_at_a_time(self, small: Path, out: Path) -> None:
+        config = configure(small, "learner_method=ds_model")
+        simulate(config, out)
+        with run._alone(out), pytest.raises(ConfigError, match=r"Another process is at work in"):
+            simulate(config, out, resume=True)
 
     def test_resuming_with_other_features(self, tmp_path: Path, out: Path) -> None:
         folder = write_folder(tmp_path / "small")
@@ -351,7 +375,7 @@ class TestUnusual:
     def test_a_class_without_items_has_no_prototypes(self, tmp_path: Path, out: Path) -> None:
         folder = write_folder(tmp_path / "small", n_classes=2)
         (folder / "class_names.json").write_text('["a", "b", "never seen"]')
-        with pytest.raises(DataError, match=r"Class 'never seen' has 0 items"):
+        with pytest.raises(DataError, match=r"No item has the label of class 'never seen'"):
             self.run(folder, out)
 
     @pytest.mark.parametrize("preset", PRESETS)

@@ -132,7 +132,7 @@ def fit(
 
 
 def log_item_prior(class_prior: FloatArray, machine: npt.NDArray[np.floating] | None) -> FloatArray:
-    """Log of the class prior (K,) and, where there is one, of the machine's belief (SEED 1.7)."""
+    """Log of the class prior (K,) and, where there is one, of the machine's belief (as the paper's code)."""
     log_prior: FloatArray = np.log(class_prior + EPSILON)
     return log_prior if machine is None else log_prior + np.log(machine.astype(np.float64) + EPSILON)
 
@@ -160,7 +160,7 @@ def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: ob
 
 
 def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: np.random.Generator) -> Confusion:
-    """The paper's counts: an item counts fully for its most likely class; ties are broken at random (SEED 1.8)."""
+    """The paper's counts: an item counts fully for its most likely class; ties are broken at random."""
     labels = _argmax_with_random_ties(posterior, rng)
     K = confusion.n_classes
     counts = np.bincount(votes.pair * K + labels[votes.row], minlength=len(confusion.counts) * K)

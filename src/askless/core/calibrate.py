@@ -31,7 +31,7 @@ def optimal_temperature(log_probability: FloatArray, label: IntArray) -> float:
 
 
 def safe_temperature(log_probability: FloatArray, label: IntArray) -> float:
-    """The optimal temperature, or 1 where it would worsen the calibration error; the loss it never does (SEED 1.10)."""
+    """The optimal temperature, or 1 where it would worsen the calibration error; the loss it never does."""
     temperature = optimal_temperature(log_probability, label)
     scaled = log_softmax(log_probability / temperature, axis=1)
     return temperature if _ece(scaled, label) <= _ece(log_probability, label) else 1.0

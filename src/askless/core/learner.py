@@ -25,7 +25,7 @@ class Learner(Protocol):
 
 
 class Network:
-    """The paper's network: no or one hidden layer of tanh units, Adam, best epoch by validation (SEED 1.10).
+    """The paper's network: no or one hidden layer of tanh units, Adam, best epoch by validation (as the paper's code).
 
     Args:
         settings: sizes, learning rate, epochs.

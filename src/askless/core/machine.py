@@ -39,7 +39,7 @@ def believe(
     rng: np.random.Generator,
     learner: Learner | None = None,
 ) -> tuple[Float32Array | None, float]:
-    """Fits a learner to what is believed so far and asks it about every item (SEED 1.9, 1.10).
+    """Fits a learner to what is believed so far and asks it about every item (as the paper's code).
 
     Args:
         features: (N, D).

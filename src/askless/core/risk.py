@@ -63,7 +63,7 @@ def stop_reason(
 
 
 def has_stalled(confident_history: Sequence[int], n_annotations: int, n_items: int, per_round: int) -> bool:
-    """The paper's global early stop (SEED 1.12): the record number of confident items is not recent.
+    """The paper's global early stop (as the paper's code): the record number of confident items is not recent.
 
     Recent means within the last m = max(5000 // per_round, 5) refreshes; before more than m refreshes or
     half an annotation per item it never fires.

@@ -90,7 +90,7 @@ def plan(
 def _eligible(
     may_ask: BoolArray, risk: FloatArray, max_risk: float, n_wanted: int, settings: SamplerSettings
 ) -> IntArray:
-    """Items to choose from. With `fill_batches`, the paper's rule for a batch that would be short (SEED 1.11):
+    """Items to choose from. With `fill_batches`, the paper's rule for a batch that would be short:
     the threshold goes down in steps of 0.01 until there are enough or no more."""
     eligible = np.flatnonzero(may_ask & (risk >= max_risk))
     if settings.fill_batches:

@@ -9,12 +9,14 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from askless.campaign import Campaign
 from askless.config import SimulationConfig, config_from_toml
@@ -64,13 +66,13 @@ def simulate(
     made_here = next((path for path in (*reversed(folder.parents), folder) if not path.exists()), None)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        _write_text(folder / "config.toml", config.to_toml())
+        _write_text(folder / "config.toml", _sealed(config.to_toml()))
         campaign = _open_or_create(folder / "log.db", config, source, crowd)
     except Exception:
         if made_here:
             shutil.rmtree(made_here)
         raise
-    with closing(campaign):
+    with closing(campaign), _alone(folder):
         rows = _drive(folder / "metrics.csv", campaign, source, crowd, on_round)
         summary = _summary(config, campaign, source, rows)
         campaign.result().to_csv(folder / "labels.csv")
@@ -80,6 +82,20 @@ def simulate(
     return summary
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two processes in one folder would mix their rows."""
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(f"Another process is at work in {folder}; wait for it, or choose another by --out.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def read_config(folder: Path) -> SimulationConfig:
     """The configuration that a run folder was made with.
 
@@ -87,11 +103,24 @@ def read_config(folder: Path) -> SimulationConfig:
         ConfigError: it is no run folder, or its config.toml is damaged.
     """
     try:
-        return config_from_toml((folder / "config.toml").read_text(encoding="utf-8"))
+        text = (folder / "config.toml").read_text(encoding="utf-8")
+        body = text.partition("\n")[2]
+        if text != _sealed(body):
+            raise ConfigError(
+                f"{folder / 'config.toml'} is not as it was written; a run keeps its settings, so undo the change, or "
+                "start another run by --out."
+            )
+        return config_from_toml(body)
     except OSError as error:
         raise ConfigError(f"{folder} is no run folder ({error.strerror}: config.toml); check --out.") from error
     except ValueError as error:
         raise ConfigError(f"{folder / 'config.toml'} is damaged ({error}); mend it, or run anew.") from error
+
+
+def _sealed(settings: str) -> str:
+    """The settings of a run under a line by which a later change of them is noticed."""
+    digest = blake2b(settings.encode(), digest_size=8).hexdigest()
+    return f"# settings of this run, not to be changed: {digest}\n{settings}"
 
 
 def _check_same_config(folder: Path, config: SimulationConfig) -> None:
@@ -172,8 +201,11 @@ def _measured_rounds(
 def _read_rows(file: Path) -> list[Row]:
     if not file.exists():
         return []
-    lines = [line for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-    return [{key: _number(text) for key, text in row.items()} for row in csv.DictReader(lines)]
+    try:
+        lines = [line for line in file.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+        return [{key: _number(text) for key, text in row.items()} for row in csv.DictReader(lines)]
+    except (ValueError, AttributeError) as error:
+        raise DataError(f"{file} is damaged ({error}); delete the folder and run anew.") from error
 
 
 def _number(text: str) -> int | float | None:

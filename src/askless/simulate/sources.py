@@ -63,6 +63,11 @@ def _draw(dataset: Dataset, truth: IntArray, config: SimulationConfig) -> tuple[
     for y, name in enumerate(dataset.classes):
         members = rng.permutation(np.flatnonzero(truth == y))
         if n_prototypes and len(members) <= n_prototypes:
+            if not len(members):
+                raise DataError(
+                    f"No item has the label of class {name!r}, so it has no prototypes; leave the class out, or set "
+                    "n_prototypes_per_class=0 and a method without a learner."
+                )
             raise DataError(
                 f"Class {name!r} has {len(members)} items, too few for {n_prototypes} prototypes and others "
                 f"to label; set n_prototypes_per_class below {len(members)} or add items."
@@ -96,6 +101,10 @@ def _read_folder(folder: Path) -> tuple[Dataset, Features, IntArray]:
 
     names = _read_class_names(folder / "class_names.json") if (folder / "class_names.json").is_file() else None
     truth = _read_labels(folder, items, names)
+    if not names and truth.max() >= len(truth):
+        raise DataError(
+            f"The largest label is {truth.max()} for {len(truth)} items; number the classes from 0 without gaps."
+        )
     classes = names or tuple(str(y) for y in range(max(int(truth.max()), 1) + 1))
     outside = (truth < 0) | (truth >= len(classes))
     if outside.any():
