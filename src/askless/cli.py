@@ -130,7 +130,7 @@ def main() -> None:
 
 
 def _run_name(config: SimulationConfig) -> str:
-    return f"{config.learner_method}-{Path(config.dataset).name}-{config.simulation}-seed{config.seed}"
+    return f"{config.learner_method}-{config.data_name}-{config.simulation}-seed{config.seed}"
 
 
 @contextmanager
