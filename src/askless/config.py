@@ -156,6 +156,13 @@ class SimulationConfig(CampaignConfig):
     n_components: int | None = Field(None, ge=1, description="reduce the features to so many principal components")
     crowd: CrowdSettings = CrowdSettings()
 
+    @field_validator("classes")
+    @classmethod
+    def _classes_to_choose_from(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and not 2 <= len(value) == len(set(value)):
+            raise ValueError(f"classes={list(value)} does not fit: give two classes or more, each once")
+        return value
+
     @model_validator(mode="after")
     def _one_source_of_items(self) -> Self:
         if self.features is None and self.experiment is not None:
