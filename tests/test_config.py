@@ -37,7 +37,8 @@ FIELDS = dict(fields())
 KEYS = [key for key, *_ in describe_settings()]
 TOP = (
     "max_risk, batch_size, n_batches, budget, early_stop, lease_seconds, aggregator.*, prior.*, learner.*, sampler.*, "
-    "learner_method, simulation, dataset, seed, n_prototypes_per_class, n_data_per_class, n_components, crowd.*"
+    "experiment, learner_method, simulation, dataset, features, images, classes, n_dimensions, seed, "
+    "n_prototypes_per_class, n_data_per_class, n_components, crowd.*"
 )
 
 
@@ -349,6 +350,8 @@ def any_value(field: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(get_args(field.annotation))
     names = ("ge", "gt", "le", "lt")
     bounds = {name: getattr(rule, name) for rule in field.metadata for name in names if hasattr(rule, name)}
+    if tuple[str, ...] in get_args(field.annotation):
+        return st.lists(st.text("abc", max_size=2), min_size=2, max_size=5, unique=True)
     kind = next(kind for kind in (field.annotation, *get_args(field.annotation)) if kind in (bool, int, float, str))
     if kind is bool:
         return st.booleans()
@@ -376,6 +379,10 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
     if "calibrate" in learner:
         learner["calibrate"] = draw(st.sampled_from(["none", "temperature", "cv_2", "cv_10"]))
         learner["prototype_as_val"] = not learner["calibrate"].startswith("cv_")
+    if "features" in tree:
+        tree = {key: value for key, value in tree.items() if key != "dataset"} | {"images": draw(st.text(max_size=3))}
+    else:
+        tree = {key: value for key, value in tree.items() if key not in ("experiment", "images", "classes")}
     if tree.get("aggregator", {}).get("algo") == "majority_vote":
         learner["algo"] = "dummy"
     return SimulationConfig.model_validate(tree)
@@ -430,6 +437,8 @@ def test_every_setting_is_described_and_its_default_is_accepted() -> None:
         ("crowd.spread", "0.1", ">= 0 and < 0.5"),
         ("prior.strength", "10.0", "> 0"),
         ("dataset", "digits", ""),
+        ("experiment", "none", ", ".join(preset_names("experiment"))),
+        ("n_dimensions", "256", ">= 1 and <= 2048"),
         ("learner_method", "efficient_annotation", ", ".join(preset_names("learner_method"))),
     ],
 )

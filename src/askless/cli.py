@@ -231,7 +231,7 @@ def _aggregation_summary(
 
 
 def _run_name(config: SimulationConfig) -> str:
-    return f"{config.learner_method}-{Path(config.dataset).name}-{config.simulation}-seed{config.seed}"
+    return f"{config.learner_method}-{config.data_name}-{config.simulation}-seed{config.seed}"
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Typed settings, presets by the paper's names, and its `a.b=c` overrides.
 
-A setting is found at one place only. Later sources win: defaults, `learner_method` preset, `simulation`
-preset, file, overrides. The names of the paper's code are understood everywhere (`PAPER_KEYS`, `PAPER_VALUES`).
+A setting is found at one place only. Later sources win: defaults, `experiment` preset, `learner_method` preset,
+`simulation` preset, file, overrides. The names of the paper's code are understood everywhere (`PAPER_KEYS`,
+`PAPER_VALUES`).
 """
 
 import difflib
@@ -140,14 +141,60 @@ class CrowdSettings(_Settings):
 class SimulationConfig(CampaignConfig):
     """A campaign, its data and its crowd: all that `askless simulate` needs."""
 
+    experiment: str | None = Field(None, description="classes and numbers of the paper; needs `features`")
     learner_method: str = "efficient_annotation"
     simulation: str = "structured_noise"
     dataset: str = Field("digits", description="'digits', or a folder of features.npy and labels.npy")
+    features: str | None = Field(
+        None, description="instead of `dataset`: 'synthetic', or a .npy file with a row for each path in `images`"
+    )
+    images: str | None = Field(
+        None, description="text file of an image path per row of `features`; the first folder of a path is the class"
+    )
+    classes: tuple[str, ...] | None = Field(None, description="use these only; an experiment names its own")
+    n_dimensions: int = Field(256, ge=1, le=2048, description="of synthetic features")
     seed: int = Field(123, ge=0)
     n_prototypes_per_class: int = Field(10, ge=0)
     n_data_per_class: int | None = Field(None, ge=1, description="use so many items of each class, not all")
     n_components: int | None = Field(None, ge=1, description="reduce the features to so many principal components")
     crowd: CrowdSettings = CrowdSettings()
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_to_choose_from(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and not 2 <= len(value) == len(set(value)):
+            raise ValueError(f"classes={list(value)} does not fit: give two classes or more, each once")
+        return value
+
+    @model_validator(mode="after")
+    def _one_source_of_items(self) -> Self:
+        if self.features is None and self.experiment is not None:
+            raise ValueError(
+                f"experiment={self.experiment} names classes only; set features=synthetic, "
+                "or features=FILE.npy images=FILE.txt for your own"
+            )
+        if self.features is None and (self.images is not None or self.classes is not None):
+            name = "classes" if self.images is None else "images"
+            raise ValueError(f"{name} belongs to features; set features too, or leave it out")
+        if self.features is not None and self.dataset != type(self).model_fields["dataset"].default:
+            raise ValueError(
+                f"dataset={self.dataset} and features={self.features} exclude each other; give one of them"
+            )
+        if self.features == "synthetic":
+            if self.images is not None:
+                raise ValueError("features=synthetic has no images; leave images out, or name a .npy file")
+            if self.classes is None or self.n_data_per_class is None:
+                raise ValueError("features=synthetic needs classes and n_data_per_class; choose an experiment")
+        elif self.features is not None and self.images is None:
+            raise ValueError(f"features={self.features} needs the image path of each row; set images=FILE.txt")
+        return self
+
+    @property
+    def data_name(self) -> str:
+        """What the items are called in summaries and folder names."""
+        if self.features is None:
+            return Path(self.dataset).name
+        return "-".join(part for part in (self.experiment, Path(self.features).stem) if part)
 
     @property
     def campaign(self) -> CampaignConfig:
@@ -157,7 +204,7 @@ class SimulationConfig(CampaignConfig):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
 
-GROUPS = ("learner_method", "simulation")
+GROUPS = ("experiment", "learner_method", "simulation")
 
 PAPER_KEYS = {
     "risk_thres": "max_risk",
@@ -205,6 +252,15 @@ def preset(name: str) -> CampaignConfig:
     return _validated(CampaignConfig, _nested(_read_preset("learner_method", name)))
 
 
+def experiment_classes(name: str) -> tuple[str, ...]:
+    """The classes of an experiment of the paper, in its order.
+
+    Raises:
+        ConfigError: there is no such preset.
+    """
+    return tuple(_read_preset("experiment", name)["classes"])
+
+
 def preset_names(group: str) -> list[str]:
     """The presets of one of `GROUPS`, sorted."""
     folder = resources.files("askless") / "presets" / group
@@ -223,7 +279,8 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None) -> Simulati
     settings: dict[str, Any] = {}
     for group in GROUPS:
         name = given.get(group, SimulationConfig.model_fields[group].default)
-        settings |= _read_preset(group, name)
+        if name is not None:
+            settings |= _read_preset(group, name)
     return _validated(SimulationConfig, _nested(settings | given))
 
 

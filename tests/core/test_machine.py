@@ -366,3 +366,21 @@ def test_what_is_no_probabilities_is_refused(said: Any) -> None:
             rng=np.random.default_rng(0),
             learner=Says(said),
         )
+
+
+def test_only_known_labels_judge_the_temperature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a fold, its prototypes: the other labels are what the machine helped to believe."""
+    judged: list[list[int]] = []
+    monkeypatch.setattr(machine, "safe_temperature", lambda _, label: judged.append(label.tolist()) or 1.0)
+    wrong = (TRUTH + 1) % K
+    fold_settings = settings(calibrate="cv_3", prototype_as_val=False)
+    rng = np.random.default_rng(0)
+    believe(features(), PROTOTYPES, sure_of(wrong), np.ones(N, bool), fold_settings, rng=rng, learner=NearestMean())
+    assert len(judged) == 3
+    assert sorted(label for fold in judged for label in fold) == sorted(PROTOTYPES.label.tolist())
+
+    judged.clear()
+    believe(
+        features(), Prototypes.none(), sure_of(wrong), np.ones(N, bool), fold_settings, rng=rng, learner=NearestMean()
+    )
+    assert sorted(label for fold in judged for label in fold) == sorted(wrong.tolist())

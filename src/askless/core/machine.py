@@ -64,7 +64,7 @@ def believe(
     else:
         parts = [_split(np.flatnonzero(may_train), prototypes, label, settings.prototype_as_val, rng)]
     fitted = [
-        _fit_and_predict(features, part, label, posterior.shape[1], settings, rng, learner)
+        _fit_and_predict(features, part, label, prototypes.item, posterior.shape[1], settings, rng, learner)
         for part in parts
         if len(part[0]) and len(part[1])
     ]
@@ -78,11 +78,17 @@ def _fit_and_predict(
     features: Features,
     part: Part,
     label: IntArray,
+    known: IntArray,
     n_classes: int,
     settings: LearnerSettings,
     rng: np.random.Generator,
     learner: Learner | None,
 ) -> tuple[Float32Array, float]:
+    """The belief in all items and the validation loss of one learner.
+
+    The temperature is fitted to items of the validation part whose label is known, if there are any: fitted to labels
+    that the machine has had a say in, it would make the machine as sure of them as it was already (decision 5).
+    """
     train, validation = part
     targets = np.zeros((len(train), n_classes), np.float32)
     targets[np.arange(len(train)), label[train]] = 1
@@ -100,7 +106,9 @@ def _fit_and_predict(
     log_belief = _log(belief[validation])
     loss = log_loss(log_belief, label[validation])
     if settings.calibrate != "none":
-        temperature = safe_temperature(log_belief, label[validation])
+        is_judge = np.isin(validation, known)
+        is_judge |= not is_judge.any()
+        temperature = safe_temperature(log_belief[is_judge], label[validation[is_judge]])
         for start, block in features.blocks():
             rows = slice(start, start + len(block))
             belief[rows] = softmax(_log(belief[rows]) / temperature, axis=1)

@@ -1,8 +1,10 @@
 """Features from disk, and fewer of them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.decomposition import PCA
 
 from askless.errors import DataError
@@ -15,6 +17,15 @@ def read_features(path: Path) -> Features:
     Raises:
         DataError: no such file, not a plain `.npy` array, or not what `Features` allows.
     """
+    return Features(map_features(path))
+
+
+def map_features(path: Path) -> npt.NDArray[Any]:
+    """Memory-maps a `.npy` file without looking at its values, to use a part of a large one.
+
+    Raises:
+        DataError: no such file, or not a plain `.npy` array of two dimensions.
+    """
     try:
         values = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
@@ -24,7 +35,11 @@ def read_features(path: Path) -> Features:
             f"{path} is not a plain .npy array of numbers ({error}); "
             "write it with numpy.save as float16 or float32, without pickled objects."
         ) from error
-    return Features(values)
+    if values.ndim != 2:
+        raise DataError(
+            f"Features must have shape (items, dimensions), not {values.shape}; flatten each item to one row."
+        )
+    return values
 
 
 def reduce(features: Features, n_components: int) -> Features:

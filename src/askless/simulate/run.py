@@ -218,7 +218,7 @@ def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows:
     status, last = campaign.status(), rows[-1]
     return {
         "method": config.learner_method,
-        "dataset": Path(config.dataset).name,
+        "dataset": config.data_name,
         "simulation": config.simulation,
         "seed": config.seed,
         "n_items": status.n_items,

@@ -2,17 +2,24 @@
 
 import csv
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from askless.config import SimulationConfig
+from askless.config import SimulationConfig, experiment_classes
 from askless.data.digits import load_digits
 from askless.data.features import read_features, reduce
+from askless.data.image_rows import read_image_rows
+from askless.data.lines import read_lines
 from askless.errors import DataError
 from askless.randomness import generator
+from askless.simulate import synthetic
 from askless.types import Dataset, Features, IntArray, Prototypes
+
+GROUPS_OF_CLASSES = tuple(f"imagenet_split_{number}" for number in range(6))
+"""Experiments that are the six groups of the paper's classes, in the order of its `groups.txt`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,34 +40,78 @@ class Source:
 
 
 def load(config: SimulationConfig) -> Source:
-    """Reads `config.dataset`, draws prototypes and data per class (the paper's data split), reduces features.
+    """Reads `config.dataset` or `config.features`, draws prototypes and data per class, reduces features.
 
-    Prototypes are drawn first, so they stay the same whatever `n_data_per_class` is. Items keep their order.
+    Prototypes are drawn first, so they stay the same whatever `n_data_per_class` is (but in synthetic features,
+    which are made as many as needed). Items keep their order. A class with fewer items than asked gives what it has.
+
     A folder holds `features.npy`; `labels.npy` or, with columns item and label, `labels.csv` or `truth.csv`;
     perhaps `class_names.json` (a list) and `images.txt` (a path per line, relative to the folder).
 
     Raises:
         DataError: no such data, files that do not fit together, a class too small for its prototypes.
     """
+    if config.features is None:
+        source = _labelled(config)
+    elif config.features == "synthetic":
+        source = _synthetic(config)
+    else:
+        source = _images(config)
+    if config.n_components is None:
+        return source
+    return replace(source, features=reduce(source.features, config.n_components))
+
+
+def _labelled(config: SimulationConfig) -> Source:
+    """From the digits, or a folder with labels."""
     dataset, features, truth = load_digits() if config.dataset == "digits" else _read_folder(Path(config.dataset))
-    prototypes, others = _draw(dataset, truth, config)
-    if len(prototypes) + len(others) < len(truth):
-        kept = np.sort(np.concatenate([prototypes, others]))
+    kept, prototypes = _draw(dataset.classes, truth, config)
+    if len(kept) < len(truth):
         dataset = _subset(dataset, kept)
         features = Features(features.values[kept])
         truth = truth[kept]
-        prototypes = np.searchsorted(kept, prototypes)
-    if config.n_components is not None:
-        features = reduce(features, config.n_components)
     return Source(dataset, features, truth, Prototypes(prototypes, truth[prototypes]))
 
 
-def _draw(dataset: Dataset, truth: IntArray, config: SimulationConfig) -> tuple[IntArray, IntArray]:
-    """Sorted indices of the prototypes and of the other items that are kept."""
+def _images(config: SimulationConfig) -> Source:
+    """From the user's features in the paper's format; only the rows that are kept are ever read."""
+    assert config.features is not None
+    assert config.images is not None
+    file = Path(config.images)
+    rows = read_image_rows(Path(config.features), file, config.classes)
+    kept, prototypes = _draw(rows.classes, rows.truth, config)
+    items = tuple(rows.paths[row] for row in kept)
+    dataset = Dataset(items, rows.classes, tuple(str(file.parent / item) for item in items))
+    features = Features(rows.values if len(kept) == len(rows.truth) else rows.values[kept])
+    truth = rows.truth[kept]
+    return Source(dataset, features, truth, Prototypes(prototypes, truth[prototypes]))
+
+
+def _synthetic(config: SimulationConfig) -> Source:
+    """Made as the recipe says, for any classes of the paper's six groups."""
+    assert config.classes is not None
+    assert config.n_data_per_class is not None
+    geometry = synthetic.make_geometry([experiment_classes(name) for name in GROUPS_OF_CLASSES])
+    for name in config.classes:
+        if name not in geometry.row:
+            raise DataError(
+                f"There are no synthetic features of class {name!r}; choose wnids of experiment=imagenet_100_classes."
+            )
+    n_classes, n_prototypes = len(config.classes), config.n_prototypes_per_class
+    n_per_class = config.n_data_per_class + n_prototypes
+    items = tuple(f"{name}/{row:05}" for name in config.classes for row in range(n_per_class))
+    features = synthetic.draw_features(geometry, config.classes, n_per_class, config.seed, config.n_dimensions)
+    prototypes = synthetic.draw_prototypes(n_classes, n_per_class, n_prototypes, config.seed)
+    truth = np.repeat(np.arange(n_classes), n_per_class)
+    return Source(Dataset(items, config.classes), Features(features), truth, Prototypes(prototypes, truth[prototypes]))
+
+
+def _draw(classes: Sequence[str], truth: IntArray, config: SimulationConfig) -> tuple[IntArray, IntArray]:
+    """Rows that are kept, sorted, and which of these, by their place among them, are prototypes."""
     rng = generator(config.seed, "prototypes")
     n_prototypes = config.n_prototypes_per_class
     prototypes, others = [], []
-    for y, name in enumerate(dataset.classes):
+    for y, name in enumerate(classes):
         members = rng.permutation(np.flatnonzero(truth == y))
         if n_prototypes and len(members) <= n_prototypes:
             if not len(members):
@@ -74,7 +125,8 @@ def _draw(dataset: Dataset, truth: IntArray, config: SimulationConfig) -> tuple[
             )
         prototypes.append(members[:n_prototypes])
         others.append(members[n_prototypes:][: config.n_data_per_class])
-    return np.sort(np.concatenate(prototypes)), np.sort(np.concatenate(others))
+    kept = np.sort(np.concatenate([*prototypes, *others]))
+    return kept, np.searchsorted(kept, np.sort(np.concatenate(prototypes)))
 
 
 def _subset(dataset: Dataset, kept: IntArray) -> Dataset:
@@ -93,7 +145,7 @@ def _read_folder(folder: Path) -> tuple[Dataset, Features, IntArray]:
     features = read_features(folder / "features.npy")
     n_items = len(features)
 
-    paths = _read_lines(folder / "images.txt") if (folder / "images.txt").is_file() else None
+    paths = read_lines(folder / "images.txt") if (folder / "images.txt").is_file() else None
     if paths is not None and len(paths) != n_items:
         raise DataError(f"{folder} has {n_items} rows of features but {len(paths)} images; give one path per row.")
     width = max(5, len(str(n_items - 1)))
@@ -177,13 +229,6 @@ def _read_table(path: Path) -> list[tuple[int, str, str]]:
             return [(reader.line_num, str(row["item"]), str(row["label"]).strip()) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read ({error}); save it as CSV in UTF-8.") from error
-
-
-def _read_lines(path: Path) -> tuple[str, ...]:
-    try:
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read ({error}); save it as text in UTF-8.") from error
 
 
 def _read_class_names(path: Path) -> tuple[str, ...]:
