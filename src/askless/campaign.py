@@ -268,32 +268,35 @@ class Campaign:
                 annotations, upto, refreshes = ledger.annotations(), ledger.position, list(ledger.refreshes)
             previous = self._estimate_of(refreshes[-1]) if refreshes else None
             estimate = self._infer(annotations, upto, previous)
-            if self._journal.log.path is not None:
-                save_estimate(self._journal.log.path, upto, estimate)
+            path = self._snapshot_path
+            if path is not None:
+                save_estimate(path, upto, estimate)
             n_annotations = np.bincount(annotations.item, minlength=self.dataset.n_items)
             status = item_status(estimate.risk, n_annotations, self.prototypes, self.config)
             with self._journal.writing() as (ledger, append):
-                if len(ledger.refreshes) != len(refreshes):
-                    return self._estimate_of(ledger.refreshes[-1])
-                payload = {
-                    "upto": upto,
-                    "n_annotations": len(annotations),
-                    "confident": int((status == ItemStatus.CONFIDENT).sum()),
-                    "digest": _digest(estimate),
-                }
-                entry = append(Kind.REFRESHED, payload=payload)
-                reason = stop_reason(
-                    int((status == ItemStatus.OPEN).sum()),
-                    len(annotations),
-                    self.dataset.n_items - len(self.prototypes),
-                    ledger.confident_history,
-                    self.config,
-                )
-                if reason and not ledger.stopped:
-                    append(Kind.STOPPED, payload={"reason": reason.value})
+                is_overtaken = len(ledger.refreshes) != len(refreshes)
+                if not is_overtaken:
+                    payload = {
+                        "upto": upto,
+                        "n_annotations": len(annotations),
+                        "confident": int((status == ItemStatus.CONFIDENT).sum()),
+                        "digest": _digest(estimate),
+                    }
+                    entry = append(Kind.REFRESHED, payload=payload)
+                    reason = stop_reason(
+                        int((status == ItemStatus.OPEN).sum()),
+                        len(annotations),
+                        self.dataset.n_items - len(self.prototypes),
+                        ledger.confident_history,
+                        self.config,
+                    )
+                    if reason and not ledger.stopped:
+                        append(Kind.STOPPED, payload={"reason": reason.value})
+            if is_overtaken:
+                return self.estimate
             self._latest = (entry.position, estimate)
-            if self._journal.log.path is not None:
-                remove_older_estimates(self._journal.log.path, upto)
+            if path is not None:
+                remove_older_estimates(path, upto)
             return estimate
 
     def stop(self, reason: StopReason) -> None:
@@ -404,15 +407,25 @@ class Campaign:
         """
         position, estimate = self._latest
         if estimate is None or position != refreshed.position:
-            path, payload = self._journal.log.path, refreshed.payload or {}
+            path, payload = self._snapshot_path, refreshed.payload or {}
             estimate = load_estimate(path, payload["upto"], self.prior_counts) if path else None
             if estimate is None or _digest(estimate) != payload["digest"]:
                 with self._journal.reading() as ledger:
                     refreshes = [entry for entry in ledger.refreshes if entry.position <= refreshed.position]
-                carries = self.config.learner.algo != "dummy"
-                estimate = deque(self._infer_again(refreshes if carries else refreshes[-1:]), maxlen=1).pop()
+                needed = refreshes if self._has_memory else refreshes[-1:]
+                estimate = deque(self._infer_again(needed), maxlen=1).pop()
             self._latest = (refreshed.position, estimate)
         return estimate
+
+    @property
+    def _has_memory(self) -> bool:
+        """Whether an estimate depends on the one before it, not on the log alone."""
+        return self.config.learner.algo != "dummy"
+
+    @property
+    def _snapshot_path(self) -> Path | None:
+        """Beside which log estimates are kept: without a memory, computing the last one again is quick."""
+        return self._journal.log.path if self._has_memory else None
 
     def _infer_again(self, refreshes: Sequence[Entry]) -> Iterator[Estimate]:
         with self._journal.reading() as ledger:
