@@ -235,3 +235,11 @@ def test_an_interrupted_run_says_how_to_go_on(
     run = askless("simulate", *SMALL, "--out", tmp_path / "run")
     assert run.returncode == 130
     assert "--resume" in run.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(askless: Askless, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    run = askless("simulate", *SMALL, "learner_method=ds_model", "--out", tmp_path / "file" / "run")
+    assert run.returncode == 2
+    assert "Not a directory; mend that, or write elsewhere" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
