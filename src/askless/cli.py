@@ -143,7 +143,7 @@ def aggregate(
     for key, value in summary.items():
         out.print(f"{key:16} {_decimals(value, 4) if value is None or isinstance(value, float) else value}")
     for path in outputs:
-        out.print(f"Written: {path}", soft_wrap=True)
+        print(f"Written: {path}")
 
 
 @app.command()
