@@ -135,7 +135,9 @@ class CrowdSettings(_Settings):
     n_annotators: int = Field(50, ge=1)
     skill: float = Field(0.7, ge=0, le=1, description="mean share of right answers; for uniform and structured_noise")
     spread: float = Field(0.1, ge=0, lt=0.5, description="standard deviation of skill; likewise")
-    amt_folder: str | None = Field(None, description="folder of group_workers.json and groups.txt; for amt_*")
+    amt_folder: str | None = Field(
+        None, description="folder of group_workers.json and groups.txt, for amt_*; unset: of `askless data get amt`"
+    )
 
 
 class SimulationConfig(CampaignConfig):

@@ -385,17 +385,10 @@ def test_broken_counts_are_refused(amt: Path, text: str) -> None:
 
 def test_amt_folder_is_found(amt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert crowds.amt_folder(str(amt)) == amt
-    by_variable, by_default = tmp_path / "named" / "data", tmp_path / "shared" / "data"
-    for data in (by_variable, by_default):
-        (data / "amt_imagenet100").mkdir(parents=True)
-        for name in ("group_workers.json", "groups.txt"):
-            (data / "amt_imagenet100" / name).write_bytes((amt / name).read_bytes())
-    (tmp_path / "project").mkdir()
-    monkeypatch.chdir(tmp_path / "project")
-    monkeypatch.setenv("ASKLESS_SHARED", str(tmp_path / "named"))
-    assert crowds.amt_folder(None) == by_variable / "amt_imagenet100"
-    monkeypatch.delenv("ASKLESS_SHARED")
-    assert crowds.amt_folder(None).resolve() == (by_default / "amt_imagenet100").resolve()
+    monkeypatch.setenv("ASKLESS_DATA", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "amt").symlink_to(amt)
+    assert crowds.amt_folder(None) == tmp_path / "data" / "amt"
 
 
 @pytest.mark.parametrize("name", ["group_workers.json", "groups.txt"])
@@ -404,10 +397,10 @@ def test_missing_counts_are_explained(amt: Path, name: str) -> None:
     with pytest.raises(DataError) as refused:
         crowds.amt_folder(str(amt))
     for part in (
-        f"There is no {name} in {amt}",
+        f"are not in {amt}; fetch them there by `askless data get amt --folder {amt}`",
         "data/group_workers.json",
         "data/groups.txt",
-        "github.com/fidler-lab/efficient-annotation-cookbook",
+        "fidler-lab/efficient-annotation-cookbook/8d02da8",
         "crowd.amt_folder",
     ):
         assert part in str(refused.value)

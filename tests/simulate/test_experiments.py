@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from askless.config import SimulationConfig, compose, config_from_toml, experiment_classes, preset_names
+from askless.data.image_rows import read_image_rows
 from askless.errors import ConfigError, DataError
 from askless.simulate.run import simulate
 from askless.simulate.sources import GROUPS_OF_CLASSES, load
@@ -131,7 +132,7 @@ def test_synthetic_features_of_an_unknown_class_are_refused() -> None:
 
 def test_no_file_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ASKLESS_SHARED", raising=False)
+    monkeypatch.setenv("ASKLESS_DATA", str(tmp_path / "nothing"))
     summary = simulate(compose(["experiment=imagenet_split_2", "features=synthetic", "simulation=uniform", *SMALL]))
     assert (summary["dataset"], summary["n_items"], summary["n_classes"]) == ("imagenet_split_2-synthetic", 13 * 6, 13)
 
@@ -162,6 +163,22 @@ PATHS = ["owl/1.jpg", "cat/b/1.jpg", "./dog/1.jpg", "cat/2.jpg", "dog/2.jpg", "o
 
 def load_own(overrides: list[str], **changes: Any) -> Any:
     return load(SimulationConfig.model_validate(compose(overrides).model_dump() | changes))
+
+
+@pytest.mark.parametrize(
+    ("lines", "items"),
+    [
+        (["owl/1.jpg 7", "cat/a b.jpg 12", "owl/2 3"], ("owl/1.jpg", "cat/a b.jpg", "owl/2")),
+        (["owl/1.jpg 7", "cat/a b.jpg", "owl/2 3"], ("owl/1.jpg 7", "cat/a b.jpg", "owl/2 3")),
+    ],
+)
+def test_numbers_that_end_every_line_are_no_part_of_the_paths(
+    tmp_path: Path, lines: list[str], items: tuple[str, ...]
+) -> None:
+    write(tmp_path, lines)
+    rows = read_image_rows(tmp_path / "mine.npy", tmp_path / "mine.txt", None)
+    assert rows.paths == items
+    assert rows.truth.tolist() == [1, 0, 1]
 
 
 def test_every_class_there_is_by_default(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The paper's format of features: one array, one text file of image paths row by row, the class as first folder."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,14 +37,15 @@ def read_image_rows(features: Path, images: Path, classes: Sequence[str] | None)
 
     Args:
         features: a `.npy` file, (R, D).
-        images: R lines, each a path such as `n02105505/n02105505_7.JPEG`.
+        images: R lines, each a path such as `n02105505/n02105505_7.JPEG`; if a blank and a number end every line,
+            as in lists of images with labels, they are no part of the path.
         classes: those wanted, in their order; none means all there are, sorted.
 
     Raises:
         DataError: files that cannot be read or do not fit together, a path without folder, a class without images.
     """
     values = map_features(features)
-    paths = read_lines(images)
+    paths = _without_labels(read_lines(images))
     if len(paths) != len(values):
         raise DataError(
             f"{features} has {len(values)} rows but {images} names {len(paths)} images; give one path per row."
@@ -67,3 +69,8 @@ def read_image_rows(features: Path, images: Path, classes: Sequence[str] | None)
     index = {name: y for y, name in enumerate(names)}
     truth = np.array([index.get(folder, -1) for folder, _, _ in folders], dtype=np.int64)
     return ImageRows(values, paths, names, truth)
+
+
+def _without_labels(lines: tuple[str, ...]) -> tuple[str, ...]:
+    labelled = [re.fullmatch(r"(.*\S)\s+\d+", line) for line in lines]
+    return tuple(match[1] for match in labelled if match) if all(labelled) else lines

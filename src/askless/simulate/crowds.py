@@ -5,7 +5,7 @@ rows sum to 1.
 """
 
 import json
-import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist
 
 from askless.config import PriorSettings, SimulationConfig
 from askless.core.confusion import prior_counts as dirichlet_counts
+from askless.data.catalogue import CATALOGUE
 from askless.errors import ConfigError, DataError
 from askless.randomness import generator
 from askless.simulate.sources import Source
@@ -217,20 +218,20 @@ def class_means(features: Features, truth: IntArray, n_classes: int) -> FloatArr
 
 
 def amt_folder(setting: str | None) -> Path:
-    """Where the counts of real people lie: the setting, else in $ASKLESS_SHARED, else in ../shared.
+    """Where the counts of real people lie: the setting, else where `askless data get amt` puts them.
 
     Raises:
         DataError: the files are not there.
     """
-    shared = Path(os.environ.get("ASKLESS_SHARED") or "../shared")
-    folder = Path(setting) if setting else shared / "data" / "amt_imagenet100"
-    for name in ("group_workers.json", "groups.txt"):
-        if not (folder / name).is_file():
-            raise DataError(
-                f"There is no {name} in {folder}; put data/group_workers.json and data/groups.txt, published "
-                "with the paper's code (github.com/fidler-lab/efficient-annotation-cookbook), into one folder "
-                "and point crowd.amt_folder to it."
-            )
+    data = CATALOGUE["amt"]
+    folder = Path(setting) if setting else data.default_folder
+    if not data.is_in(folder):
+        raise DataError(
+            f"The counts of the paper's annotators are not in {folder}; fetch them there by `"
+            f"{shlex.join(['askless', 'data', 'get', 'amt', '--folder', str(folder)])}`, or put "
+            f"{' and '.join(file.url for file in data.files)} into one folder by other means and point "
+            "crowd.amt_folder to it."
+        )
     return folder
 
 
