@@ -13,7 +13,7 @@ so that one iteration costs O(annotations x K), whatever the number of items and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -140,8 +140,9 @@ def log_item_prior(class_prior: FloatArray, machine: npt.NDArray[np.floating] | 
 
 def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
     """(V, K): log P(all labels of an item | y)."""
-    product: FloatArray = votes.matrix @ np.log(confusion.pair_probabilities() + EPSILON)
-    return product
+    log_probabilities = confusion.pair_probabilities + EPSILON
+    np.log(log_probabilities, out=log_probabilities)
+    return np.asarray(votes.matrix @ log_probabilities)
 
 
 def e_step(
@@ -156,7 +157,7 @@ def e_step(
 
 def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:
     """Expected counts: an item counts for each class as much as its posterior says."""
-    return replace(confusion, counts=np.asarray(votes.transposed @ posterior))
+    return confusion.with_counts(np.asarray(votes.transposed @ posterior))
 
 
 def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: np.random.Generator) -> Confusion:
@@ -164,7 +165,7 @@ def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: 
     labels = _argmax_with_random_ties(posterior, rng)
     K = confusion.n_classes
     counts = np.bincount(votes.pair * K + labels[votes.row], minlength=len(confusion.counts) * K)
-    return replace(confusion, counts=counts.reshape(-1, K).astype(np.float64))
+    return confusion.with_counts(counts.reshape(-1, K).astype(np.float64))
 
 
 def m_step_classes(posterior: FloatArray, class_prior_count: float) -> FloatArray:
@@ -185,14 +186,16 @@ def majority_vote(annotations: Annotations) -> FloatArray:
 
 def _argmax_with_random_ties(posterior: FloatArray, rng: np.random.Generator) -> IntArray:
     labels: IntArray = posterior.argmax(axis=1)
-    is_near = posterior >= posterior.max(axis=1, keepdims=True) - EPSILON
-    tied = np.flatnonzero(is_near.sum(axis=1) > 1)
-    labels[tied] = np.where(is_near[tied], rng.random((len(tied), posterior.shape[1])), -1.0).argmax(axis=1)
+    top = posterior[np.arange(len(labels)), labels]
+    is_near = posterior >= (top - EPSILON)[:, None]
+    if np.count_nonzero(is_near) > len(labels):
+        tied = np.flatnonzero(is_near.sum(axis=1) > 1)
+        labels[tied] = np.where(is_near[tied], rng.random((len(tied), posterior.shape[1])), -1.0).argmax(axis=1)
     return labels
 
 
 def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> float:
-    return float(confusion.pair_probabilities()[votes.pair, labels[votes.row]].mean())
+    return float(confusion.pair_probabilities[votes.pair, labels[votes.row]].mean())
 
 
 def _objective(
@@ -201,7 +204,7 @@ def _objective(
     """Evidence of the items plus the log Dirichlet densities, both up to constants of the data."""
     peak = log_joint.max(axis=1)
     log_evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
-    prior = confusion.pair_prior()
+    prior = confusion.pair_prior
     gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
     totals = confusion.prior_totals
     of_people = gain.sum() - xlogy(totals, confusion.row_totals / totals).sum()
