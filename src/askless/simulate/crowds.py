@@ -6,10 +6,15 @@ J annotators, K classes, N items.
 from collections.abc import Mapping
 from typing import Protocol
 
+import numpy as np
+
 from askless.config import PriorSettings, SimulationConfig
 from askless.core.confusion import prior_counts as dirichlet_counts
+from askless.errors import ConfigError
 from askless.simulate import amt, noise
 from askless.simulate.drawn import ConfusionCrowd
+from askless.simulate.recorded import Counts
+from askless.simulate.replay import RecordedCrowd, replay_counts, replay_records
 from askless.simulate.sources import Source
 from askless.types import Answer, Batch, FloatArray, IntArray
 
@@ -48,11 +53,12 @@ def make_crowd(config: SimulationConfig, source: Source) -> Crowd:
     """The crowd of `config.crowd` for the classes of a source.
 
     Raises:
-        ConfigError: no distribution of skill has the mean and the spread asked for.
+        ConfigError: no distribution of skill has the mean and the spread asked for, or more labels of an item may be
+            bought than there are on record.
         DataError: the counts of real people are not there or do not know a class.
     """
     settings, seed, n_annotators = config.crowd, config.seed, config.crowd.n_annotators
-    classes = source.dataset.classes
+    classes, names = source.dataset.classes, annotator_names(config.crowd.n_annotators)
     population: FloatArray | None = None
     match settings.kind:
         case "perfect":
@@ -65,15 +71,33 @@ def make_crowd(config: SimulationConfig, source: Source) -> Crowd:
         case "amt_structured_noise" | "amt_uniform_noise":
             folder = amt.amt_folder(settings.amt_folder)
             draw = amt.amt_structured_noise if settings.kind == "amt_structured_noise" else amt.amt_uniform_noise
-            confusion = draw(folder, classes, n_annotators, seed)
-            population = amt.amt_population_counts(folder, classes)
+            confusion = draw(folder, classes, n_annotators, seed, has_other=source.has_other)
+            population = amt.amt_population_counts(folder, classes, has_other=source.has_other)
+        case "replay":
+            if isinstance(source.recorded, Counts):
+                return replay_counts(source.recorded, source.truth, names, settings.skill, settings.spread, seed)
+            assert source.recorded is not None
+            crowd = replay_records(source.recorded, source.truth, len(classes), names, seed)
+            _check_most_labels(crowd, source, config.sampler.max_per_item)
+            return crowd
     return ConfusionCrowd(
-        names=annotator_names(n_annotators),
+        names=names,
         confusion=confusion,
         truth=source.truth,
         seed=seed,
         population_counts=confusion.mean(axis=0) if population is None else population,
     )
+
+
+def _check_most_labels(crowd: RecordedCrowd, source: Source, max_per_item: int) -> None:
+    n_labels = np.bincount(crowd.item, minlength=len(source.truth))
+    n_labels[source.prototypes.item] = max_per_item
+    fewest = int(n_labels.argmin())
+    if n_labels[fewest] < max_per_item:
+        raise ConfigError(
+            f"Item {source.dataset.items[fewest]!r} has {n_labels[fewest]} labels of different people on record, fewer "
+            f"than sampler.max_per_item={max_per_item}; set that to {n_labels[fewest]} at most."
+        )
 
 
 def annotator_names(n_annotators: int) -> tuple[str, ...]:

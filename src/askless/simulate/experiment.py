@@ -30,7 +30,7 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
     while not (status := campaign.status()).stopped:
         batches = campaign.leased()
         if not batches and not status.n_new:
-            batches = campaign.ask(crowd.available())
+            batches = campaign.ask(crowd.available(), askable=crowd.askable)
             if not batches:
                 campaign.stop(StopReason.NO_ANNOTATOR)
                 return

@@ -224,7 +224,7 @@ def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows:
         "n_items": status.n_items,
         "n_prototypes": len(source.prototypes),
         "n_classes": source.dataset.n_classes,
-        "n_annotators": config.crowd.n_annotators,
+        "n_annotators": len(campaign.annotators),
         "n_annotations": status.n_annotations,
         "annotations_per_item": last["annotations_per_item"],
         "accuracy": last["posterior_all_top1"],
