@@ -505,14 +505,14 @@ class TestRefresh:
     def test_what_comes_in_meanwhile_waits_for_the_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
         campaign = create()
         (batch,) = campaign.ask(["ann"])
-        infer = campaign._infer
+        infer = campaign._estimates.infer
 
         def slowly(*arguments: Any) -> Any:
             campaign.tell(batch.id, answers(batch))
             return infer(*arguments)
 
         with monkeypatch.context() as patch:
-            patch.setattr(campaign, "_infer", slowly)
+            patch.setattr(campaign._estimates, "infer", slowly)
             estimate = campaign.refresh()
         entry = read(campaign)[-1]
         assert entry.payload is not None
@@ -766,14 +766,14 @@ def test_of_two_refreshes_at_once_the_first_one_counts(path: Path, monkeypatch: 
     for batch in slow.ask(["ann"]):
         slow.tell(batch.id, answers(batch))
     quick = reopen(path)
-    infer = slow._infer
+    infer = slow._estimates.infer
 
     def overtaken(*arguments: Any) -> Any:
         if quick.n_refreshes == 1:
             quick.refresh()
         return infer(*arguments)
 
-    monkeypatch.setattr(slow, "_infer", overtaken)
+    monkeypatch.setattr(slow._estimates, "infer", overtaken)
     assert np.array_equal(slow.refresh().posterior, quick.estimate.posterior)
     assert slow.n_refreshes == quick.n_refreshes == 2
     slow.close()

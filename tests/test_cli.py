@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from askless import cli
+from askless.cli import demo, simulate
 from askless.config import describe_settings
+from askless.errors import ConfigError
 
 SMALL = ["n_data_per_class=15", "learner.max_epochs=20", "crowd.n_annotators=8", "batch_size=10", "n_batches=3"]
 
@@ -196,21 +198,38 @@ def test_a_live_display_on_a_terminal(tmp_path: Path) -> None:
 
 
 def test_the_demo_replaces_only_a_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "DEMO_SETTINGS", ["dataset=digits", "seed=0", *SMALL])
+    monkeypatch.setattr(demo, "DEMO_SETTINGS", ["dataset=digits", "seed=0", *SMALL])
     (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / cli.DEMO_MARKER).touch()  # as after an interruption
+    (tmp_path / "demo" / demo.DEMO_MARKER).touch()  # as after an interruption
     (tmp_path / "demo" / "notes.txt").write_text("kept")
-    cli.demo(tmp_path / "demo")
-    pages = [tmp_path / "demo" / name / "report.html" for name in ("", *cli.DEMO_METHODS)]
+    demo.demo(tmp_path / "demo")
+    pages = [tmp_path / "demo" / name / "report.html" for name in ("", *demo.DEMO_METHODS)]
     assert all(page.exists() for page in pages)
     assert (tmp_path / "demo" / "notes.txt").exists()
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "thesis.txt").write_text("precious")
     (mine / "report.html").write_text("mine")
-    with pytest.raises(cli.ConfigError, match="is no folder of the demo"):
-        cli.demo(mine)
+    with pytest.raises(ConfigError, match="is no folder of the demo"):
+        demo.demo(mine)
     assert (mine / "thesis.txt").exists()
+
+
+def test_every_command_is_listed_found_and_named_if_nearly_right(askless: Askless) -> None:
+    listed = askless("--help").stdout
+    for name in cli.COMMANDS:
+        assert name in listed
+        assert f"askless {name}" in askless(name, "--help").stdout
+    assert "simulate" in askless("simulat").stderr
+
+
+def test_a_command_imports_only_what_it_needs() -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['--help']\nfrom askless.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+        "print('loaded', *[name for name in ('numpy', 'sklearn', 'matplotlib', 'sqlalchemy') if name in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert shown.splitlines()[-1] == "loaded"
 
 
 def test_import_is_light() -> None:
@@ -231,7 +250,7 @@ def test_an_interrupted_run_says_how_to_go_on(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "simulate", interrupted)
+    monkeypatch.setattr(simulate, "simulate", interrupted)
     run = askless("simulate", *SMALL, "--out", tmp_path / "run")
     assert run.returncode == 130
     assert "--resume" in run.stderr

@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.special import softmax, xlogy
+from scipy.special import xlogy
 
 from askless.config import AggregatorSettings
+from askless.core.normalise import normalise
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray
 
 EPSILON = 1e-8
@@ -32,15 +33,15 @@ class EMInfo:
     """How EM went.
 
     Args:
-        objectives: log posterior density of the confusions before the first and after every iteration, in nats, up
-            to a constant: sum over items of log P(its labels) + log Dirichlet priors. Never falls with the soft M-step.
+        objective: log posterior density of the confusions after the last iteration, in nats, up to a constant: sum
+            over items of log P(its labels) + log Dirichlet priors. Never lower after one more soft M-step.
         likelihoods: mean over annotations of P(label | most likely class), after each M-step; the paper's code calls
             it the likelihood and stops by it.
         has_converged: whether the stop criterion fired before the iterations ran out.
         class_prior: (K,) how frequent the classes are, as the last M-step has it; uniform unless it is learned.
     """
 
-    objectives: tuple[float, ...]
+    objective: float
     likelihoods: tuple[float, ...]
     has_converged: bool
     class_prior: tuple[float, ...]
@@ -101,14 +102,12 @@ def fit(
     seen_by_machine = None if machine is None else machine[votes.items]
     log_prior = log_item_prior(class_prior, seen_by_machine)
     m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
-    objectives: list[float] = []
     likelihoods: list[float] = []
     labels: list[IntArray] = []
     has_converged = False
     said = log_likelihood(votes, confusion)
     while len(votes.items) and len(likelihoods) < settings.max_em_steps and not has_converged:
-        posterior = softmax(log_prior + said, axis=1)
-        objectives.append(_objective(log_prior + said, confusion, class_prior, settings.class_prior_count))
+        posterior = normalise(log_prior + said)
         confusion = m_step(votes, confusion, posterior, rng)
         labels.append(posterior.argmax(axis=1))
         likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
@@ -123,18 +122,20 @@ def fit(
         )
     evidence = np.zeros((annotations.n_items, K))
     evidence[votes.items] = said
-    objectives.append(_objective(log_prior + said, confusion, class_prior, settings.class_prior_count))
-    return (
-        confusion,
-        evidence,
-        EMInfo(tuple(objectives), tuple(likelihoods), has_converged, tuple(class_prior.tolist())),
-    )
+    objective = _objective(log_prior + said, confusion, class_prior, settings.class_prior_count)
+    return confusion, evidence, EMInfo(objective, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
 
 
 def log_item_prior(class_prior: FloatArray, machine: npt.NDArray[np.floating] | None) -> FloatArray:
     """Log of the class prior (K,) and, where there is one, of the machine's belief (as the paper's code)."""
     log_prior: FloatArray = np.log(class_prior + EPSILON)
-    return log_prior if machine is None else log_prior + np.log(machine.astype(np.float64) + EPSILON)
+    if machine is None:
+        return log_prior
+    log_belief = machine.astype(np.float64)
+    log_belief += EPSILON
+    np.log(log_belief, out=log_belief)
+    log_belief += log_prior
+    return log_belief
 
 
 def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
@@ -150,8 +151,7 @@ def e_step(
     prior (K,), none for uniform."""
     K = evidence.shape[1]
     prior = np.full(K, 1.0 / K) if class_prior is None else np.asarray(class_prior)
-    posterior: FloatArray = softmax(evidence + log_item_prior(prior, machine), axis=1)
-    return posterior
+    return normalise(evidence + log_item_prior(prior, machine))
 
 
 def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:

@@ -72,7 +72,7 @@ def infer(
 
     posterior = aggregate.e_step(evidence, machine, em.class_prior)
     class_prior = np.array(em.class_prior)
-    estimate = _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objectives[-1], upto)
+    estimate = _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)
     return estimate, Info(em, is_machine_new)
 
 

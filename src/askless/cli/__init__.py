@@ -1,0 +1,62 @@
+"""The command line: the library with words. Bad input is one sentence and exit code 2."""
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from askless import __version__
+from askless.cli.terminal import new_app, out
+from askless.errors import AsklessError
+
+COMMANDS = {
+    "demo": "Label 1,697 digits with 30 simulated annotators in three ways and compare what each needs.",
+    "simulate": "Let simulated annotators label a set whose truth is known, and report what it cost.",
+    "report": "Write one self-contained HTML page about one run, or several side by side.",
+    "aggregate": "Find the labels of a table of annotations that is there already.",
+    "settings": "List every setting with its default and what it means.",
+}
+"""Each command is the `app` of the module of its name; the text is what `askless --help` says of it."""
+
+
+class _Commands(TyperGroup):
+    """Imports the module of a command only when that command is used."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            command = get_command(import_module(f"askless.cli.{command.name}").app)
+        return name, command, rest
+
+
+app = new_app()
+
+
+@app.callback(cls=_Commands, invoke_without_command=True)
+def _root(is_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Label large image sets with as few human answers as possible."""
+    if is_version:
+        out.print(f"askless {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Entry point of the `askless` command."""
+    try:
+        app()
+    except AsklessError as error:
+        print(f"askless: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(
+            f"askless: {error.filename or 'The output'}: {error.strerror}; mend that, or write elsewhere.",
+            file=sys.stderr,
+        )
+        sys.exit(2)

@@ -1,0 +1,47 @@
+"""How simulated rounds are shown while they come, and what is said of them at the end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.live import Live
+from rich.table import Table
+
+from askless.cli.terminal import decimals, progress
+from askless.simulate.experiment import ACCURACY_LEVELS, Row
+
+
+@contextmanager
+def display_rounds(method: str) -> Iterator[Callable[[Row], None]]:
+    """Shows rounds as they come: one line that changes on a terminal, a line each elsewhere."""
+    if not progress.is_terminal:
+        yield lambda row: progress.print(f"{method}: {_progress_line(row)}", soft_wrap=True)
+        return
+    with Live(console=progress, refresh_per_second=8) as live:
+        yield lambda row: live.update(f"[bold]{method}[/bold]  {_progress_line(row)}")
+
+
+def _progress_line(row: Row) -> str:
+    return (
+        f"round {row['round']}  {row['n_annotations']} annotations  {row['annotations_per_item']:.2f} per item  "
+        f"accuracy {row['posterior_all_top1']:.3f}  finished {row['finished_share']:.0%}  {row['seconds']:.0f} s"
+    )
+
+
+def summary_table(summaries: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), title_justify="left")
+    table.title = "Annotations per item to reach an accuracy, and how each method ended"
+    table.add_column("", no_wrap=True)
+    for name in (*(f"{level:.0%}" for level in ACCURACY_LEVELS), "at end", "accuracy", "finished", "ECE", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for summary in summaries:
+        table.add_row(
+            summary["method"],
+            *(decimals(value) for value in summary["reached"].values()),
+            decimals(summary["annotations_per_item"]),
+            decimals(summary["accuracy"], 3),
+            f"{summary['finished_share']:.0%}",
+            decimals(summary["ece"], 3),
+            decimals(summary["seconds"], 1),
+        )
+    return table

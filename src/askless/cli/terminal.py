@@ -1,0 +1,29 @@
+"""What all commands print with."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+WIDTH_OF_PLAIN_OUTPUT = 120
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_PLAIN_OUTPUT)
+progress = Console(stderr=True, highlight=False)
+
+
+def new_app() -> typer.Typer:
+    """The Typer application of one command, or of a group of them."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"max_content_width": 110},
+    )
+
+
+def note(text: str) -> None:
+    progress.print(text, soft_wrap=True)
+
+
+def decimals(value: float | None, n: int = 2) -> str:
+    return "-" if value is None else f"{value:.{n}f}"
