@@ -42,7 +42,9 @@ class RecordedCrowd:
     @cached_property
     def askable(self) -> Mapping[str, IntArray]:
         """By name, the items with a label on record, sorted."""
-        return {name: np.sort(self.item[self.annotator == j]) for j, name in enumerate(self.names)}
+        order = np.lexsort((self.item, self.annotator))
+        ends = np.cumsum(np.bincount(self.annotator, minlength=len(self.names)))
+        return dict(zip(self.names, np.split(self.item[order], ends[:-1]), strict=True))
 
     @cached_property
     def confusion(self) -> FloatArray:
