@@ -295,6 +295,26 @@ class TestAsk:
         assert campaign.status().n_exhausted == N
         campaign.close()
 
+    @pytest.mark.parametrize("algo", ["random", "greedy_task_assignment"])
+    def test_people_are_asked_about_what_they_can_be_asked_about(self, algo: str) -> None:
+        campaign = create(max_risk=0.0, sampler={"algo": algo, "max_per_item": 5})
+        askable = {"ann": np.array([3, 7, 20, 21, 22, 50]), "eve": np.empty(0, np.int64)}
+        asked: dict[str, set[int]] = {"ann": set(), "bob": set(), "eve": set()}
+        while batches := campaign.ask(list(asked), askable=askable):
+            for batch in batches:
+                asked[batch.annotator] |= set(batch.items)
+                campaign.tell(batch.id, answers(batch))
+        assert asked == {"ann": {3, 7, 20, 21, 22, 50}, "bob": set(range(N)), "eve": set()}
+
+    @pytest.mark.parametrize("item", [-1, N])
+    def test_askable_items_must_be_there(self, campaign: Campaign, item: int) -> None:
+        before = read(campaign)
+        with pytest.raises(
+            DataError, match=rf"'ann' cannot be asked about items .*{item}.*; give indices from 0 to 59"
+        ):
+            campaign.ask(["ann"], askable={"ann": np.array([4, item])})
+        assert read(campaign) == before
+
     def test_promises_count_against_the_cap_of_an_annotator(self) -> None:
         campaign = create(sampler={"max_per_annotator": 6})
         first, second = campaign.ask(["ann"])[0], campaign.ask(["ann"])[0]

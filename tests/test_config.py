@@ -33,12 +33,14 @@ def fields(model: type[BaseModel] = SimulationConfig, prefix: str = "") -> Itera
             yield prefix + name, field
 
 
+RECORDED = {"replay": ["crowd.recorded=labels.csv"]}
+"""What a simulation needs beside its name."""
 FIELDS = dict(fields())
 KEYS = [key for key, *_ in describe_settings()]
 TOP = (
     "max_risk, batch_size, n_batches, budget, early_stop, lease_seconds, aggregator.*, prior.*, learner.*, sampler.*, "
-    "experiment, learner_method, simulation, dataset, features, images, classes, n_dimensions, seed, "
-    "n_prototypes_per_class, n_data_per_class, n_components, crowd.*"
+    "experiment, learner_method, simulation, dataset, features, images, classes, n_distractors_per_class, "
+    "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, crowd.*, gold.*"
 )
 
 
@@ -71,6 +73,7 @@ def test_preset_names() -> None:
         "amt_structured_noise",
         "amt_uniform_noise",
         "perfect",
+        "replay",
         "structured_noise",
         "uniform",
     ]
@@ -114,7 +117,7 @@ def test_learner_methods_are_the_papers(
 
 @pytest.mark.parametrize("name", preset_names("simulation"))
 def test_simulations_are_named_after_their_crowd(name: str) -> None:
-    config = compose([f"simulation={name}"])
+    config = compose([f"simulation={name}", *RECORDED.get(name, [])])
     assert config.crowd.kind == config.simulation == name
     assert config.prior.kind == ("homogeneous" if name.startswith("amt_") else "predefined_homogeneous")
 
@@ -183,14 +186,14 @@ def valid(key: str) -> str:
 
 @pytest.mark.parametrize(("paper", "own"), PAPER_KEYS.items())
 def test_the_papers_keys(paper: str, own: str, tmp_path: Path) -> None:
-    value = valid(own)
-    config = compose([f"{paper}={value}"])
-    assert config == compose([f"{own}={value}"])
+    value, beside = valid(own), ["classes=['1', '2']"] if own == "n_distractors_per_class" else []
+    config = compose([f"{paper}={value}", *beside])
+    assert config == compose([f"{own}={value}", *beside])
     assert str(look_up(config, own)).removesuffix(".0") == value
     assert look_up(config, own) != look_up(compose(), own)
     file = tmp_path / "paper.toml"
     file.write_text(f"{paper} = {value!r}")
-    assert compose((), file) == config
+    assert compose(beside, file) == config
 
 
 @pytest.mark.parametrize(
@@ -249,8 +252,8 @@ def test_the_papers_values(key: str, paper: str) -> None:
         ),
         (
             "simulation=3",
-            "There is no simulation '3'; allowed: amt_structured_noise, amt_uniform_noise, perfect, structured_noise, "
-            "uniform.",
+            "There is no simulation '3'; allowed: amt_structured_noise, amt_uniform_noise, perfect, replay, "
+            "structured_noise, uniform.",
         ),
         ("max_risk=2", "max_risk=2 does not fit: allowed is less than or equal to 1."),
         ("max_risk=nan", "max_risk=nan does not fit: allowed is a finite number."),
@@ -382,7 +385,14 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
     if "features" in tree:
         tree = {key: value for key, value in tree.items() if key != "dataset"} | {"images": draw(st.text(max_size=3))}
     else:
-        tree = {key: value for key, value in tree.items() if key not in ("experiment", "images", "classes")}
+        tree = {key: value for key, value in tree.items() if key not in ("experiment", "images")}
+    if "classes" not in tree:
+        tree.pop("n_distractors_per_class", None)
+    if "crowd" in tree:
+        tree["crowd"] |= {"kind": "replay"} if "recorded" in tree["crowd"] else {"kind": "uniform"}
+    if "gold" in tree:
+        tree |= {"n_prototypes_per_class": tree["gold"].get("n_per_class", 0)}
+        tree.get("prior", {}).pop("kind", None)
     if tree.get("aggregator", {}).get("algo") == "majority_vote":
         learner["algo"] = "dummy"
     return SimulationConfig.model_validate(tree)
@@ -396,7 +406,7 @@ def test_to_toml_and_back(config: SimulationConfig) -> None:
 def test_presets_to_toml_and_back() -> None:
     for method in preset_names("learner_method"):
         for simulation in preset_names("simulation"):
-            config = compose([f"learner_method={method}", f"simulation={simulation}"])
+            config = compose([f"learner_method={method}", f"simulation={simulation}", *RECORDED.get(simulation, [])])
             assert config_from_toml(config.to_toml()) == config
 
 

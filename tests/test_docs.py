@@ -54,6 +54,19 @@ def test_the_page_about_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
+def test_the_commands_about_crowds_run(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("cifar10h", "cifar10n", "cifar10s"):
+        Path(name).symlink_to(shared / name)
+    page = (ROOT / "docs/explanation/crowds.md").read_text(encoding="utf-8")
+    shown = [shlex.split(line)[1:] for block in blocks("sh", page) for line in block.splitlines()]
+    assert len(shown) == 5
+    for arguments in shown:
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, (arguments, result.output)
+
+
+@pytest.mark.slow
 def test_the_commands_of_the_readme_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("answers.csv").write_text(*blocks("csv"))

@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import ChainMap
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from askless.store.entries import Kind
 from askless.store.journal import Append, Journal
 from askless.store.ledger import Lease, Ledger
 from askless.store.log import Log, create_log, open_log, read_header, read_items
-from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, Prototypes
+from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, IntArray, Prototypes
 
 
 class Campaign:
@@ -213,7 +213,13 @@ class Campaign:
         with self._journal.writing() as (ledger, append):
             self._join(names, ledger, append)
 
-    def ask(self, annotators: Sequence[str], n_batches: int | None = None) -> list[Batch]:
+    def ask(
+        self,
+        annotators: Sequence[str],
+        n_batches: int | None = None,
+        *,
+        askable: Mapping[str, IntArray] | None = None,
+    ) -> list[Batch]:
         """Batches for some of the annotators who are there; none if nobody may be asked about anything now.
 
         What is handed out is promised for `config.lease_seconds`: nobody else gets it meanwhile.
@@ -221,11 +227,18 @@ class Campaign:
         Args:
             annotators: names; unknown ones join. A person who opens the page is the case of one.
             n_batches: most batches, at most one per annotator; none means `config.n_batches`.
+            askable: by name, the only items that this annotator can be asked about (a doctor's own patients, say);
+                who is not in it can be asked about all.
+
+        Raises:
+            DataError: an item that is not there, or one name instead of several; nobody has joined then.
         """
         if n_batches is None:
             n_batches = self.config.n_batches
         estimate = self.estimate
         with self._journal.writing() as (ledger, append):
+            for name, items in (askable or {}).items():
+                self._check_askable(name, items)
             if ledger.stopped:
                 return []
             now = self._journal.clock()
@@ -239,7 +252,7 @@ class Campaign:
                     annotator=assignment.annotator,
                     payload={"items": assignment.items.tolist(), "end": now + self.config.lease_seconds},
                 )
-                for assignment in self._plan(estimate, ledger, annotators, n_batches)
+                for assignment in self._plan(estimate, ledger, annotators, n_batches, askable or {})
             ]
             return [ledger.batches[entry.position].batch for entry in entries]
 
@@ -420,14 +433,21 @@ class Campaign:
                     )
                 append(Kind.JOINED, annotator=len(ledger.names), payload={"name": name})
 
-    def _plan(self, estimate: Estimate, ledger: Ledger, annotators: Sequence[str], n_batches: int) -> list[Assignment]:
+    def _plan(
+        self,
+        estimate: Estimate,
+        ledger: Ledger,
+        annotators: Sequence[str],
+        n_batches: int,
+        askable: Mapping[str, IntArray],
+    ) -> list[Assignment]:
         settings = self.config.sampler
         is_free = ledger.n_labels < settings.max_per_item
         is_free[self.prototypes.item] = False
         is_free[ledger.promised_items()] = False
         budget = self.config.budget
         cap = settings.max_per_annotator or self.dataset.n_items
-        present = [ledger.index[name] for name in dict.fromkeys(annotators)]
+        present = {name: ledger.index[name] for name in annotators}
         confusion = estimate.confusion
         if confusion.n_annotators < len(ledger.names):
             confusion = replace(confusion, n_annotators=len(ledger.names))
@@ -436,7 +456,7 @@ class Campaign:
             estimate.risk,
             confusion,
             is_free,
-            [Workload(j, ledger.asked(j), cap - ledger.n_asked(j)) for j in present],
+            [Workload(j, ledger.asked(j), cap - ledger.n_asked(j), askable.get(name)) for name, j in present.items()],
             n_batches,
             self.config.batch_size,
             None if budget is None else budget - ledger.n_annotations - ledger.n_promised,
@@ -459,6 +479,13 @@ class Campaign:
                 raise AnswerError(
                     f"The answer id {answer.id!r} was used for item {item} before; make a new id for every answer."
                 )
+
+    def _check_askable(self, name: str, items: IntArray) -> None:
+        N = self.dataset.n_items
+        if len(items) and not 0 <= items.min() <= items.max() < N:
+            raise DataError(
+                f"{name!r} cannot be asked about items {items.min()} to {items.max()}; give indices from 0 to {N - 1}."
+            )
 
     def _take(self, addition: Addition) -> None:
         """Goes on with what an `extended` entry brought."""

@@ -27,7 +27,8 @@ PriorKind = Literal[
     "heterogeneous_diagonal_perfect",
     "heterogeneous_perfect",
 ]
-CrowdKind = Literal["perfect", "uniform", "structured_noise", "amt_structured_noise", "amt_uniform_noise"]
+CrowdKind = Literal["perfect", "uniform", "structured_noise", "amt_structured_noise", "amt_uniform_noise", "replay"]
+GoldPrior = Literal["class", "annotator", "both"]
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -133,10 +134,42 @@ class CrowdSettings(_Settings):
 
     kind: CrowdKind = "structured_noise"
     n_annotators: int = Field(50, ge=1)
-    skill: float = Field(0.7, ge=0, le=1, description="mean share of right answers; for uniform and structured_noise")
-    spread: float = Field(0.1, ge=0, lt=0.5, description="standard deviation of skill; likewise")
+    skill: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="mean share of right answers, for uniform and structured_noise; for replay of counts, mean share "
+        "of items that a person looks at (simulation=replay: 1)",
+    )
+    spread: float = Field(0.1, ge=0, lt=0.5, description="standard deviation of skill (simulation=replay: 0)")
     amt_folder: str | None = Field(
         None, description="folder of group_workers.json and groups.txt, for amt_*; unset: of `askless data get amt`"
+    )
+    recorded: str | None = Field(
+        None,
+        description="labels of real people, for replay: a table of item, label and perhaps annotator (.csv, .parquet), "
+        "or how many people chose each class for each item (.npy)",
+    )
+
+    @model_validator(mode="after")
+    def _replay_needs_records(self) -> Self:
+        if (self.kind == "replay") != (self.recorded is not None):
+            if self.recorded is None:
+                raise ValueError("crowd.kind=replay replays labels of real people; name their file by crowd.recorded")
+            raise ValueError(
+                f"crowd.recorded={self.recorded} belongs to simulation=replay; set it, or leave crowd.recorded out"
+            )
+        return self
+
+
+class GoldSettings(_Settings):
+    """Known items that every simulated annotator answers before the campaign; their answers cost what others do."""
+
+    n_per_class: int = Field(0, ge=0, description="items of each class, drawn from the prototypes; 0: no gold")
+    prior: GoldPrior = Field(
+        "both",
+        description="what they tell of an annotator: the accuracy of each class over all people (the paper's A), of "
+        "each person over all classes (B), or of each person on each class",
     )
 
 
@@ -154,12 +187,16 @@ class SimulationConfig(CampaignConfig):
         None, description="text file of an image path per row of `features`; the first folder of a path is the class"
     )
     classes: tuple[str, ...] | None = Field(None, description="use these only; an experiment names its own")
+    n_distractors_per_class: int = Field(
+        0, ge=0, description="so many items of other classes, for each class chosen; they are the last class, 'other'"
+    )
     n_dimensions: int = Field(256, ge=1, le=2048, description="of synthetic features")
     seed: int = Field(123, ge=0)
     n_prototypes_per_class: int = Field(10, ge=0)
     n_data_per_class: int | None = Field(None, ge=1, description="use so many items of each class, not all")
     n_components: int | None = Field(None, ge=1, description="reduce the features to so many principal components")
     crowd: CrowdSettings = CrowdSettings()
+    gold: GoldSettings = GoldSettings()
 
     @field_validator("classes")
     @classmethod
@@ -175,9 +212,8 @@ class SimulationConfig(CampaignConfig):
                 f"experiment={self.experiment} names classes only; set features=synthetic, "
                 "or features=FILE.npy images=FILE.txt for your own"
             )
-        if self.features is None and (self.images is not None or self.classes is not None):
-            name = "classes" if self.images is None else "images"
-            raise ValueError(f"{name} belongs to features; set features too, or leave it out")
+        if self.features is None and self.images is not None:
+            raise ValueError("images belongs to features; set features too, or leave it out")
         if self.features is not None and self.dataset != type(self).model_fields["dataset"].default:
             raise ValueError(
                 f"dataset={self.dataset} and features={self.features} exclude each other; give one of them"
@@ -187,8 +223,35 @@ class SimulationConfig(CampaignConfig):
                 raise ValueError("features=synthetic has no images; leave images out, or name a .npy file")
             if self.classes is None or self.n_data_per_class is None:
                 raise ValueError("features=synthetic needs classes and n_data_per_class; choose an experiment")
+            if self.crowd.recorded is not None:
+                raise ValueError(
+                    "features=synthetic are of no real items, so nothing is on record; choose real features"
+                )
         elif self.features is not None and self.images is None:
             raise ValueError(f"features={self.features} needs the image path of each row; set images=FILE.txt")
+        return self
+
+    @model_validator(mode="after")
+    def _distractors_are_of_other_classes(self) -> Self:
+        if self.n_distractors_per_class and self.classes is None:
+            raise ValueError(
+                f"n_distractors_per_class={self.n_distractors_per_class} takes items of classes that are not chosen; "
+                "set classes, or choose an experiment"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gold_sets_the_prior(self) -> Self:
+        if self.gold.n_per_class > self.n_prototypes_per_class:
+            raise ValueError(
+                f"gold.n_per_class={self.gold.n_per_class} are drawn from n_prototypes_per_class="
+                f"{self.n_prototypes_per_class} items; set it to that at most"
+            )
+        if self.gold.n_per_class and self.prior.kind != "predefined_homogeneous":
+            raise ValueError(
+                f"gold and prior.kind={self.prior.kind} both say what is believed of annotators; set "
+                "prior.kind=predefined_homogeneous, or gold.n_per_class=0"
+            )
         return self
 
     @property
@@ -211,6 +274,7 @@ GROUPS = ("experiment", "learner_method", "simulation")
 PAPER_KEYS = {
     "risk_thres": "max_risk",
     "n_prototype_per_class": "n_prototypes_per_class",
+    "n_data_distraction_per_class": "n_distractors_per_class",
     "online.budget": "budget",
     "online.hit_size": "batch_size",
     "online.n_hits_per_step": "n_batches",

@@ -196,6 +196,16 @@ def test_one_run_tells_its_numbers_in_plain_words(tmp_path: Path) -> None:
     assert "✓ right" in page.text
     assert "crowd.n_annotators" in page.text
     assert "1 stay unsure" in page.text
+    for words in ("gold questions", "distractors"):
+        assert words not in page.text
+
+
+def test_gold_and_distractors_are_told_where_there_are_any(tmp_path: Path) -> None:
+    shares = {"accuracy_wanted": 0.912, "other_recall": 0.834, "other_precision": None}
+    _, page = report(make_run(tmp_path / "a", n_gold=60, **shares))
+    assert "60 of the annotations were answers to gold questions" in page.text
+    for words in ("Accuracy without distractors", "91.2%", "83.4% of the distractors were found"):
+        assert words in page.text
 
 
 def test_page_needs_nothing_but_itself(written: tuple[str, Page]) -> None:

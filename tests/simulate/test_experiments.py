@@ -81,7 +81,29 @@ def test_methods_and_overrides_win_over_an_experiment() -> None:
             ["features=f.npy", "images=a.txt", "classes=['a', 'b', 'a']"],
             "classes=['a', 'b', 'a'] does not fit: give two classes or more, each once.",
         ),
-        (["classes=['a', 'b']"], "classes belongs to features; set features too, or leave it out."),
+        (
+            ["n_data_distraction_per_class=5"],
+            "n_distractors_per_class=5 takes items of classes that are not chosen; set classes, or choose an",
+        ),
+        (["simulation=replay"], "crowd.kind=replay replays labels of real people; name their file by crowd.recorded."),
+        (
+            ["crowd.recorded=a.csv"],
+            "crowd.recorded=a.csv belongs to simulation=replay; set it, or leave crowd.recorded out.",
+        ),
+        (
+            ["experiment=imagenet_animal", "features=synthetic", "simulation=replay", "crowd.recorded=a.csv"],
+            "features=synthetic are of no real items, so nothing is on record; choose real features.",
+        ),
+        (
+            ["gold.n_per_class=11"],
+            "gold.n_per_class=11 are drawn from n_prototypes_per_class=10 items; set it to that at most.",
+        ),
+        (
+            ["gold.n_per_class=1", "simulation=amt_uniform_noise"],
+            "gold and prior.kind=homogeneous both say what is believed of annotators; set "
+            "prior.kind=predefined_homogeneous, or gold.n_per_class=0.",
+        ),
+        (["gold.prior=all"], "gold.prior='all' is not known; allowed: class, annotator, both."),
         (
             ["features=f.npy", "images=a.txt", "dataset=birds"],
             "dataset=birds and features=f.npy exclude each other; give one of them.",
@@ -114,7 +136,7 @@ def test_synthetic_items_are_those_of_the_recipe() -> None:
     source = load(compose(["experiment=imagenet_animal", "features=synthetic", "seed=4", *SMALL]))
     classes = experiment_classes("imagenet_animal")
     geometry = make_geometry([experiment_classes(name) for name in GROUPS_OF_CLASSES])
-    np.testing.assert_array_equal(source.features.values, draw_features(geometry, classes, 8, 4, 20))
+    np.testing.assert_array_equal(source.features.values, draw_features(geometry, dict.fromkeys(classes, 8), 4, 20))
     np.testing.assert_array_equal(source.prototypes.item, draw_prototypes(37, 8, 2, 4))
     np.testing.assert_array_equal(source.prototypes.label, source.truth[source.prototypes.item])
     assert np.bincount(source.truth).tolist() == [8] * 37
@@ -176,7 +198,7 @@ def test_numbers_that_end_every_line_are_no_part_of_the_paths(
     tmp_path: Path, lines: list[str], items: tuple[str, ...]
 ) -> None:
     write(tmp_path, lines)
-    rows = read_image_rows(tmp_path / "mine.npy", tmp_path / "mine.txt", None)
+    rows = read_image_rows(tmp_path / "mine.npy", tmp_path / "mine.txt")
     assert rows.paths == items
     assert rows.truth.tolist() == [1, 0, 1]
 
@@ -239,9 +261,9 @@ def test_an_experiment_on_own_features(tmp_path: Path) -> None:
             PATHS,
             8,
             {"classes": ("cat", "cow")},
-            r"no image of class 'cow'; its first folders are cat, dog, owl; choose",
+            r"no item of class 'cow'; the classes are cat, dog, owl; choose",
         ),
-        (PATHS, 8, {"classes": ("cow", "ape", "cat")}, "no image of class 'ape' and 1 more; its first folders"),
+        (PATHS, 8, {"classes": ("cow", "ape", "cat")}, "no item of class 'cow' and 1 more; the classes are"),
         (PATHS, 8, {"n_prototypes_per_class": 2}, "Class 'owl' has 2 items, too few for 2 prototypes"),
         (["cat/1", "cat/2", "dog/1", "cat/2", "dog/2"], 5, {}, "Every item id must be different, but 'cat/2'"),
         (["cat/1", "cat/2"], 2, {}, "Labelling needs at least two classes, but there is only 'cat'"),

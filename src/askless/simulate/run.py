@@ -21,9 +21,11 @@ from filelock import FileLock, Timeout
 from askless.campaign import Campaign
 from askless.config import SimulationConfig, config_from_toml
 from askless.core.risk import ItemStatus
+from askless.data.table import write_tables
 from askless.errors import ConfigError, DataError
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import Row, measure, reached, run_rounds
+from askless.simulate.gold import ask_gold, budget_after_gold, count_gold, gold_columns, gold_prior
 from askless.simulate.sources import Source, load
 
 N_RISKIEST = 24
@@ -42,7 +44,7 @@ def simulate(
     Args:
         config: data, crowd, method.
         folder: gets config.toml, log.db, metrics.csv (a row a round), labels.csv, evaluation.npz, riskiest.json
-            and summary.json; none keeps everything in memory.
+            and summary.json, with gold questions gold.csv; none keeps everything in memory.
         resume: go on in a folder that is there already.
         on_round: called with each new row of metrics.csv.
 
@@ -55,9 +57,10 @@ def simulate(
     """
     source = load(config)
     crowd = make_crowd(config, source)
+    n_gold = count_gold(config, source, crowd)
     if folder is None:
         with closing(_create(None, config, source, crowd)) as campaign:
-            rows = list(_measured_rounds(campaign, source, crowd, [], on_round))
+            rows = list(_measured_rounds(campaign, source, crowd, n_gold, [], on_round))
             return _summary(config, campaign, source, rows)
     if resume:
         _check_same_config(folder, config)
@@ -73,7 +76,7 @@ def simulate(
             shutil.rmtree(made_here)
         raise
     with closing(campaign), _alone(folder):
-        rows = _drive(folder / "metrics.csv", campaign, source, crowd, on_round)
+        rows = _drive(folder / "metrics.csv", campaign, source, crowd, n_gold, on_round)
         summary = _summary(config, campaign, source, rows)
         campaign.result().to_csv(folder / "labels.csv")
         np.savez(folder / "evaluation.npz", **_evaluation(campaign, source, crowd))
@@ -140,13 +143,20 @@ def _open_or_create(log: Path, config: SimulationConfig, source: Source, crowd: 
 
 
 def _create(log: Path | None, config: SimulationConfig, source: Source, crowd: Crowd) -> Campaign:
+    prior, budget = prior_counts(config.prior, crowd), config.budget
+    if config.gold.n_per_class:
+        budget = budget_after_gold(config, count_gold(config, source, crowd))
+        gold = ask_gold(crowd, source, config.gold.n_per_class, config.seed)
+        prior = gold_prior(gold, source, config)
+        if log is not None:
+            write_tables({log.with_name("gold.csv"): gold_columns(gold, source, crowd)})
     return Campaign.create(
         log,
         source.dataset,
         source.features,
-        config.campaign,
+        config.campaign.model_copy(update={"budget": budget}),
         prototypes=source.prototypes,
-        prior_counts=prior_counts(config.prior, crowd),
+        prior_counts=prior,
         seed=config.seed,
         clock=_simulated_time,
     )
@@ -157,7 +167,9 @@ def _simulated_time() -> float:
     return 0.0
 
 
-def _drive(file: Path, campaign: Campaign, source: Source, crowd: Crowd, on_round: Callable[[Row], None]) -> list[Row]:
+def _drive(
+    file: Path, campaign: Campaign, source: Source, crowd: Crowd, n_gold: int, on_round: Callable[[Row], None]
+) -> list[Row]:
     """Runs to the end, keeping metrics.csv in step with the log: a row is on disk before the next round begins."""
     rows = _read_rows(file)[: campaign.n_refreshes]
     if len(rows) < campaign.n_refreshes - 1:
@@ -166,7 +178,7 @@ def _drive(file: Path, campaign: Campaign, source: Source, crowd: Crowd, on_roun
         )
     _write_rows(file, rows)
     with file.open("a", newline="", encoding="utf-8") as stream:
-        for row in _measured_rounds(campaign, source, crowd, rows, on_round):
+        for row in _measured_rounds(campaign, source, crowd, n_gold, rows, on_round):
             writer = csv.DictWriter(stream, list(row), lineterminator="\n")
             if stream.tell() == 0:
                 writer.writeheader()
@@ -186,13 +198,18 @@ def _write_rows(file: Path, rows: list[Row]) -> None:
 
 
 def _measured_rounds(
-    campaign: Campaign, source: Source, crowd: Crowd, rows: list[Row], on_round: Callable[[Row], None]
+    campaign: Campaign,
+    source: Source,
+    crowd: Crowd,
+    n_gold: int,
+    rows: list[Row],
+    on_round: Callable[[Row], None],
 ) -> Iterator[Row]:
     """Rows after those there are; each is also appended to `rows`."""
     start = time.perf_counter() - ((rows[-1]["seconds"] or 0.0) if rows else 0.0)
     for _ in run_rounds(campaign, crowd):
         if len(rows) < campaign.n_refreshes:
-            row = measure(campaign, source) | {"seconds": round(time.perf_counter() - start, 3)}
+            row = measure(campaign, source, n_gold) | {"seconds": round(time.perf_counter() - start, 3)}
             rows.append(row)
             on_round(row)
             yield row
@@ -215,7 +232,18 @@ def _number(text: str) -> int | float | None:
 
 
 def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows: list[Row]) -> dict[str, Any]:
+    """The keys about gold and distractors are there if the run has such."""
     status, last = campaign.status(), rows[-1]
+    particular = {
+        name: last[column]
+        for name, column in {
+            "n_gold": "n_gold",
+            "accuracy_wanted": "posterior_wanted_top1",
+            "other_recall": "posterior_other_top1",
+            "other_precision": "other_precision",
+        }.items()
+        if column in last
+    }
     return {
         "method": config.learner_method,
         "dataset": config.data_name,
@@ -224,13 +252,14 @@ def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows:
         "n_items": status.n_items,
         "n_prototypes": len(source.prototypes),
         "n_classes": source.dataset.n_classes,
-        "n_annotators": config.crowd.n_annotators,
-        "n_annotations": status.n_annotations,
+        "n_annotators": len(campaign.annotators),
+        "n_annotations": last["n_annotations"],
         "annotations_per_item": last["annotations_per_item"],
         "accuracy": last["posterior_all_top1"],
         "finished_share": last["finished_share"],
         "finished_accuracy": last["finished_accuracy"],
         "ece": last["posterior_all_ece"],
+        **particular,
         "seconds": last["seconds"],
         "stopped_because": status.stopped,
         "reached": reached(rows),
