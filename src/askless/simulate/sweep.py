@@ -81,7 +81,8 @@ def sweep(
         How each ended, in the order of the variants: finished or failed.
 
     Raises:
-        ConfigError: the folder is there and `resume` is false, belongs to another sweep, or another process works in it.
+        ConfigError: the folder is there and `resume` is false, it belongs to another sweep, or another process is at
+            work in it.
     """
     made_here = first_to_make(folder)
     if resume:

@@ -46,8 +46,8 @@ def expand(overrides: Sequence[str] = (), file: Path | None = None) -> list[Vari
         varied = dict(_key_and_value(text) for text, values in zip(chosen, lists, strict=True) if len(values) > 1)
         if config in found:
             raise ConfigError(
-                f"{_name(found[config])!r} and {_name(varied)!r} are the same simulation; give each value once, and one "
-                "list for a setting."
+                f"{_name(found[config])!r} and {_name(varied)!r} are the same simulation; give each value once, and "
+                "one list for a setting."
             )
         found[config] = varied
     names = _unlike([_name(varied) for varied in found.values()])
@@ -62,7 +62,7 @@ def name_all(variants: Sequence[Variant]) -> str:
 
 def _split(text: str) -> list[str]:
     """An override for each value of its list."""
-    key, equals, raw = text.partition("=")
+    key, _, raw = text.partition("=")
     parts, depth = [""], 0
     for sign in TOKEN.findall(raw):
         depth += (sign in "[{") - (sign in "]}")
