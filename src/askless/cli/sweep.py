@@ -31,7 +31,7 @@ FIGURES = ("annotations_per_item", "accuracy", "finished_share", "finished_accur
 
 def run_sweep(variants: Sequence[Variant], folder: Path, *, resume: bool, n_jobs: int | None, as_json: bool) -> None:
     """Runs all, writes a page for each and one for all, prints means over seeds; exit code 2 if a run failed."""
-    with _display_runs(variants) as show:
+    with _display_runs() as show:
 
         def on_change(standing: Standing) -> None:
             show(standing)
@@ -55,7 +55,7 @@ def run_sweep(variants: Sequence[Variant], folder: Path, *, resume: bool, n_jobs
 
 
 @contextmanager
-def _display_runs(variants: Sequence[Variant]) -> Iterator[Callable[[Standing], None]]:
+def _display_runs() -> Iterator[Callable[[Standing], None]]:
     """Shows runs as they come on: one table that changes on a terminal, a line for each that is over elsewhere."""
     if not progress.is_terminal:
         yield _print_if_over

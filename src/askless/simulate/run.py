@@ -75,6 +75,8 @@ def simulate(
             shutil.rmtree(made_here)
         raise
     with closing(campaign), alone(folder):
+        for unfinished in folder.glob("log.db.*.new*"):  # from a kill while the log was made
+            unfinished.unlink(missing_ok=True)
         rows = _drive(folder / "metrics.csv", campaign, source, crowd, on_round)
         summary = _summary(config, campaign, source, rows)
         campaign.result().to_csv(folder / "labels.csv")
