@@ -29,9 +29,12 @@ class WorkerThread:
 
 
 def work_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One at a time if nothing else is said: alembic, which makes the tables of a log, is not safe among threads."""
+
     def start() -> tuple[Connection, Any]:
         worker = WorkerThread()
         return worker.here, worker
 
     monkeypatch.setattr(sweep, "_start_worker", start)
+    monkeypatch.setattr(sweep, "cpu_count", lambda: 1)
     monkeypatch.setattr(sweep, "_end_with_parent", lambda: None)

@@ -82,7 +82,9 @@ def draw_comparison(name: str, alt: str, bands: Sequence[Band], is_share: bool) 
             dashes = DASHES[i % len(DASHES)]
             if len(band.end_cost) > 1:
                 axes.fill_between(band.cost, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
-                axes.plot(band.end_cost, band.end_value, marker, color=colour, markerfacecolor="white", zorder=3)
+                axes.plot(
+                    band.end_cost, band.end_value, marker, color=colour, markerfacecolor="white", markersize=3, zorder=3
+                )
             _draw_curve(axes, band.cost, band.mean, color=colour, marker=marker, linestyle=dashes, linewidth=1.5)
         _finish_curves(axes, [band.cost for band in bands])
         axes.set_ylim(0, 1.02 if is_share else None)
