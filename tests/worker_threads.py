@@ -21,6 +21,9 @@ class WorkerThread:
         with suppress(EOFError):
             sweep._work(there)
 
+    def is_alive(self) -> bool:
+        return self.thread.is_alive()
+
     def terminate(self) -> None:
         self.here.close()
 

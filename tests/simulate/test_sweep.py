@@ -127,6 +127,12 @@ def test_a_sweep_in_vain_leaves_nothing(tmp_path: Path) -> None:
     assert [end.state for end in ends] == [State.FAILED] * 2
     assert {path.name for path in tmp_path.iterdir()} == {"empty"}
 
+    def work_beside(standing: Standing) -> None:
+        (tmp_path / "runs" / "another").mkdir(exist_ok=True)
+
+    sweep(expand([f"dataset={tmp_path / 'empty'}", "seed=0,1"]), tmp_path / "runs" / "sweep", on_change=work_beside)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["another"]
+
 
 def test_a_folder_belongs_to_one_sweep(swept: Swept, data: Path, tmp_path: Path) -> None:
     folder, variants, _, _ = swept

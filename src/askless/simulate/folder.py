@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,20 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def first_to_make(folder: Path) -> Path | None:
-    """The topmost of a folder and its parents that is not there yet: what to remove if making it was in vain."""
-    return next((path for path in (*reversed(folder.parents), folder) if not path.exists()), None)
+def make_folder(folder: Path) -> list[Path]:
+    """Makes a folder and its parents; gives those that were not there, the innermost first."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return made
+
+
+def remove_made(made: Sequence[Path]) -> None:
+    """Undoes `make_folder`: all that is in the folder goes; a parent stays if somebody else has put something there."""
+    if made:
+        shutil.rmtree(made[0])
+    with suppress(OSError):
+        for parent in made[1:]:
+            parent.rmdir()
 
 
 def write_sealed(file: Path, noun: str, settings: Mapping[str, Any]) -> None:

@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import platform
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from askless.core.risk import ItemStatus
 from askless.errors import ConfigError, DataError
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import Row, measure, reached, run_rounds
-from askless.simulate.folder import alone, first_to_make, read_sealed, write_json, write_sealed, write_text
+from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_json, write_sealed, write_text
 from askless.simulate.sources import Source, load
 
 CONFIG_FILE = "config.toml"
@@ -65,14 +64,12 @@ def simulate(
         _check_same_config(folder, config)
     elif folder.exists():
         raise ConfigError(f"The run folder {folder} exists; go on with it by --resume, or choose another by --out.")
-    made_here = first_to_make(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    made = make_folder(folder)
     try:
         write_config(config, folder)
         campaign = _open_or_create(folder / "log.db", config, source, crowd)
     except Exception:
-        if made_here:
-            shutil.rmtree(made_here)
+        remove_made(made)
         raise
     with closing(campaign), alone(folder):
         for unfinished in folder.glob("log.db.*.new*"):  # from a kill while the log was made

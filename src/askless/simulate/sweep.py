@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import threading
 import traceback
@@ -14,7 +13,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from joblib import cpu_count
 from threadpoolctl import threadpool_limits
@@ -22,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from askless.config import config_from_settings
 from askless.errors import AsklessError, ConfigError, DataError
 from askless.simulate.experiment import Row
-from askless.simulate.folder import alone, first_to_make, read_sealed, write_sealed
+from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_sealed
 from askless.simulate.run import CONFIG_FILE, SUMMARY_FILE, simulate, write_config
 from askless.simulate.variants import Variant
 
@@ -84,18 +83,18 @@ def sweep(
         ConfigError: the folder is there and `resume` is false, it belongs to another sweep, or another process is at
             work in it.
     """
-    made_here = first_to_make(folder)
+    made: list[Path] = []
     if resume:
         _check_same_variants(folder, variants)
     elif folder.exists():
         raise ConfigError(f"The sweep folder {folder} exists; go on with it by --resume, or choose another by --out.")
     else:
-        folder.mkdir(parents=True)
+        made = make_folder(folder)
         write_sealed(folder / SWEEP_FILE, "sweep", _settings(variants))
     with alone(folder):
         ends = _run_all([_look_up(variant, folder) for variant in variants], n_jobs or cpu_count(), on_change)
-    if made_here and not any(folder.glob("*/log.db")):
-        shutil.rmtree(made_here)
+    if not any(folder.glob("*/log.db")):
+        remove_made(made)
     return ends
 
 
@@ -158,7 +157,8 @@ def _run_all(standings: list[Standing], n_jobs: int, on_change: Callable[[Standi
             on_change(standing)
         while waiting or running:
             while waiting and len(running) < n_jobs:
-                idle = next((worker for worker in workers if worker not in running), None)
+                free = (worker for worker in workers if worker not in running and workers[worker].is_alive())
+                idle = next(free, None)
                 if idle is None:
                     idle, process = _start_worker()
                     workers[idle] = process
@@ -166,8 +166,7 @@ def _run_all(standings: list[Standing], n_jobs: int, on_change: Callable[[Standi
                 _make_run_folder(standings[i])
                 idle.send((standings[i].variant.config, standings[i].folder))
                 change(i, replace(standings[i], state=State.RUNNING))
-            for worker in wait(list(running)):
-                assert isinstance(worker, Connection)
+            for worker in cast(list[Connection], wait(list(running))):
                 i = running[worker]
                 message = _hear(worker, workers)
                 if message is not None:
