@@ -1,5 +1,6 @@
 """What README and docs show is true: code runs, commands work, links lead somewhere, settings exist."""
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from askless.cli import app
 from askless.config import PAPER_KEYS, compose, describe_settings
 from askless.data.catalogue import CATALOGUE
+from worker_threads import work_in_threads
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -64,6 +66,16 @@ def test_the_commands_about_crowds_run(shared: Path, tmp_path: Path, monkeypatch
     for arguments in shown:
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, (arguments, result.output)
+
+
+def test_the_page_about_sweeps_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    work_in_threads(monkeypatch)
+    page = (ROOT / "docs/explanation/sweeps.md").read_text(encoding="utf-8")
+    for line in "".join(blocks("sh", page)).splitlines():
+        result = CliRunner().invoke(app, shlex.split(line)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert {"sweep.toml", "report.html", "learner_method=ds_model,seed=0"} <= set(os.listdir("runs/sweep"))
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin
 
-import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from askless.errors import ConfigError
@@ -265,8 +264,9 @@ class SimulationConfig(CampaignConfig):
     def campaign(self) -> CampaignConfig:
         return CampaignConfig(**{name: getattr(self, name) for name in CampaignConfig.model_fields})
 
-    def to_toml(self) -> str:
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+    def to_settings(self) -> dict[str, Any]:
+        """All settings as a TOML file holds them: groups are tables, what is none is left out."""
+        return self.model_dump(exclude_none=True)
 
 
 GROUPS = ("experiment", "learner_method", "simulation")
@@ -350,9 +350,9 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None) -> Simulati
     return _validated(SimulationConfig, _nested(settings | given))
 
 
-def config_from_toml(text: str) -> SimulationConfig:
-    """Reads back what `SimulationConfig.to_toml` wrote."""
-    return _validated(SimulationConfig, tomllib.loads(text))
+def config_from_settings(settings: dict[str, Any]) -> SimulationConfig:
+    """Takes back what `SimulationConfig.to_settings` gave."""
+    return _validated(SimulationConfig, settings)
 
 
 def describe_settings() -> Iterator[tuple[str, str, str, str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from askless.config import SimulationConfig, compose, config_from_toml, experiment_classes, preset_names
+from askless.config import SimulationConfig, compose, config_from_settings, experiment_classes, preset_names
 from askless.data.image_rows import read_image_rows
 from askless.errors import ConfigError, DataError
 from askless.simulate.run import simulate
@@ -61,7 +61,7 @@ def test_methods_and_overrides_win_over_an_experiment() -> None:
     vote = compose(["learner_method=majority_vote", "features=synthetic", "experiment=imagenet_animal", "budget=7"])
     assert (vote.max_risk, vote.budget, vote.batch_size) == (0.0, 7, 40)
     assert compose(["experiment=none"]) == compose()
-    assert config_from_toml(vote.to_toml()) == vote
+    assert config_from_settings(vote.to_settings()) == vote
 
 
 @pytest.mark.parametrize(

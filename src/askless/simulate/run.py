@@ -2,32 +2,32 @@
 
 import csv
 import io
-import json
 import os
 import platform
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from hashlib import blake2b
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
 
 from askless.campaign import Campaign
-from askless.config import SimulationConfig, config_from_toml
+from askless.config import SimulationConfig, config_from_settings
 from askless.core.risk import ItemStatus
 from askless.data.table import write_tables
 from askless.errors import ConfigError, DataError
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import Row, measure, reached, run_rounds
+from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_json, write_sealed, write_text
 from askless.simulate.gold import ask_gold, budget_after_gold, count_gold, gold_columns, gold_prior
 from askless.simulate.sources import Source, load
 
+CONFIG_FILE = "config.toml"
+SUMMARY_FILE = "summary.json"
 N_RISKIEST = 24
 LIBRARIES = ("askless", "numpy", "scipy", "scikit-learn", "sqlalchemy", "pydantic")
 
@@ -55,9 +55,10 @@ def simulate(
         ConfigError: the folder is there and `resume` is false, or belongs to another configuration.
         DataError, StoreError: data or log cannot be used; a folder made by this call is removed again.
     """
-    source = load(config)
-    crowd = make_crowd(config, source)
-    n_gold = count_gold(config, source, crowd)
+    with threadpool_limits(limits=1, user_api="blas"):  # features do not depend on how many cores there are
+        source = load(config)
+        crowd = make_crowd(config, source)
+        n_gold = count_gold(config, source, crowd)
     if folder is None:
         with closing(_create(None, config, source, crowd)) as campaign:
             rows = list(_measured_rounds(campaign, source, crowd, n_gold, [], on_round))
@@ -66,37 +67,23 @@ def simulate(
         _check_same_config(folder, config)
     elif folder.exists():
         raise ConfigError(f"The run folder {folder} exists; go on with it by --resume, or choose another by --out.")
-    made_here = next((path for path in (*reversed(folder.parents), folder) if not path.exists()), None)
-    folder.mkdir(parents=True, exist_ok=True)
+    made = make_folder(folder)
     try:
-        _write_text(folder / "config.toml", _sealed(config.to_toml()))
+        write_config(config, folder)
         campaign = _open_or_create(folder / "log.db", config, source, crowd)
     except Exception:
-        if made_here:
-            shutil.rmtree(made_here)
+        remove_made(made)
         raise
-    with closing(campaign), _alone(folder):
+    with closing(campaign), alone(folder):
+        for unfinished in folder.glob("log.db.*.new*"):  # from a kill while the log was made
+            unfinished.unlink(missing_ok=True)
         rows = _drive(folder / "metrics.csv", campaign, source, crowd, n_gold, on_round)
         summary = _summary(config, campaign, source, rows)
         campaign.result().to_csv(folder / "labels.csv")
         np.savez(folder / "evaluation.npz", **_evaluation(campaign, source, crowd))
-        _write_json(folder / "riskiest.json", _riskiest(campaign, source))
-        _write_json(folder / "summary.json", summary | {"versions": _versions()})
+        write_json(folder / "riskiest.json", _riskiest(campaign, source))
+        write_json(folder / SUMMARY_FILE, summary | {"versions": _versions()})
     return summary
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two processes in one folder would mix their rows."""
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(f"Another process is at work in {folder}; wait for it, or choose another by --out.") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def read_config(folder: Path) -> SimulationConfig:
@@ -105,25 +92,12 @@ def read_config(folder: Path) -> SimulationConfig:
     Raises:
         ConfigError: it is no run folder, or its config.toml is damaged.
     """
-    try:
-        text = (folder / "config.toml").read_text(encoding="utf-8")
-        body = text.partition("\n")[2]
-        if text != _sealed(body):
-            raise ConfigError(
-                f"{folder / 'config.toml'} is not as it was written; a run keeps its settings, so undo the change, or "
-                "start another run by --out."
-            )
-        return config_from_toml(body)
-    except OSError as error:
-        raise ConfigError(f"{folder} is no run folder ({error.strerror}: config.toml); check --out.") from error
-    except ValueError as error:
-        raise ConfigError(f"{folder / 'config.toml'} is damaged ({error}); mend it, or run anew.") from error
+    return config_from_settings(read_sealed(folder / CONFIG_FILE, "run"))
 
 
-def _sealed(settings: str) -> str:
-    """The settings of a run under a line by which a later change of them is noticed."""
-    digest = blake2b(settings.encode(), digest_size=8).hexdigest()
-    return f"# settings of this run, not to be changed: {digest}\n{settings}"
+def write_config(config: SimulationConfig, folder: Path) -> None:
+    """Makes a run folder of `folder`: all else in it can be made from this file."""
+    write_sealed(folder / CONFIG_FILE, "run", config.to_settings())
 
 
 def _check_same_config(folder: Path, config: SimulationConfig) -> None:
@@ -194,7 +168,7 @@ def _write_rows(file: Path, rows: list[Row]) -> None:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    _write_text(file, text.getvalue())
+    write_text(file, text.getvalue())
 
 
 def _measured_rounds(
@@ -309,17 +283,3 @@ def _riskiest(campaign: Campaign, source: Source) -> list[dict[str, Any]]:
 
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-
-
-def _write_json(file: Path, value: object) -> None:
-    _write_text(file, json.dumps(value, indent=1) + "\n")
-
-
-def _write_text(file: Path, text: str) -> None:
-    """The file is whole or as it was before, also after a kill or a power cut."""
-    temporary = file.with_name(f"{file.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, file)
