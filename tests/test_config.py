@@ -240,8 +240,8 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "prior.strenght=3",
             f"There is no setting 'prior.strenght'; did you mean 'prior.strength'? Allowed: {beside('prior')}.",
         ),
-        ("learner.algo=mpl", "learner.algo='mpl' is not known; did you mean 'mlp'? Allowed: dummy, mlp."),
-        ("learner.algo=3", "learner.algo=3 is not known; allowed: dummy, mlp."),
+        ("learner.algo=mpl", "learner.algo='mpl' is not known; did you mean 'mlp'? Allowed: dummy, mlp, torch."),
+        ("learner.algo=3", "learner.algo=3 is not known; allowed: dummy, mlp, torch."),
         (
             "learner_method=leen",
             "There is no learner_method 'leen'; did you mean 'lean'? Allowed: ds_model, efficient_annotation, "
@@ -284,6 +284,20 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "learner.calibrate=cv_3",
             "learner.calibrate=cv_3 validates on its own folds; set learner.prototype_as_val=false too.",
         ),
+        (
+            "learner.algo=torch",
+            "learner.algo=torch needs a network; set learner.module=FILE.py:FUNCTION too.",
+        ),
+        (
+            "learner.module=a.py:make",
+            "learner.module=a.py:make belongs to learner.algo=torch; set that, or leave it out.",
+        ),
+        (
+            "learner.mixmatch=3",
+            "learner.mixmatch=3 is a group of settings; did you mean 'learner.mixmatch.mu'? "
+            f"Allowed: {beside('learner')}.",
+        ),
+        ("learner.mixmatch.mu=0", "learner.mixmatch.mu=0 does not fit: allowed is greater than or equal to 1."),
         (
             "aggregator.algo=mj",
             "aggregator.algo=majority_vote has no place for a learner; set learner.algo=dummy.",
@@ -373,9 +387,13 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
     tree: dict[str, Any] = {}
     for key in draw(st.sets(st.sampled_from(list(FIELDS)), max_size=12)):
         *groups, name = key.split(".")
-        branch = tree.setdefault(groups[0], {}) if groups else tree
+        branch = reduce(lambda inner, group: inner.setdefault(group, {}), groups, tree)
         branch[name] = draw(any_value(FIELDS[key]))
     learner = tree.setdefault("learner", {})
+    if learner.get("algo") == "torch":
+        learner["module"] = draw(st.text("ab.:", min_size=1))
+    else:
+        learner.pop("module", None)
     if "calibrate" in learner:
         learner["calibrate"] = draw(st.sampled_from(["none", "temperature", "cv_2", "cv_10"]))
         learner["prototype_as_val"] = not learner["calibrate"].startswith("cv_")
@@ -433,7 +451,10 @@ def test_every_setting_is_described_and_its_default_is_accepted() -> None:
         ("budget", "none", ">= 1"),
         ("early_stop", "false", "true, false"),
         ("learner.prototype_as_val", "true", "true, false"),
-        ("learner.algo", "mlp", "dummy, mlp"),
+        ("learner.algo", "mlp", "dummy, mlp, torch"),
+        ("learner.mixmatch.mu", "5", ">= 1"),
+        ("learner.mixmatch.alpha", "0.75", "> 0"),
+        ("learner.mixmatch.weight", "75.0", ">= 0"),
         ("crowd.spread", "0.1", ">= 0 and < 0.5"),
         ("prior.strength", "10.0", "> 0"),
         ("dataset", "digits", ""),
