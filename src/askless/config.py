@@ -1,7 +1,7 @@
 """Typed settings, presets by the paper's names, and its `a.b=c` overrides.
 
 A setting is found at one place only. Later sources win: defaults, `experiment` preset, `learner_method` preset,
-`simulation` preset, file, overrides. The names of the paper's code are understood everywhere
+`simulation` preset, `hyperparams`, file, overrides. The names of the paper's code are understood everywhere
 (`PAPER_KEYS`, `PAPER_VALUES`).
 """
 
@@ -167,6 +167,9 @@ class SimulationConfig(CampaignConfig):
     experiment: str | None = Field(None, description="classes and numbers of the paper; needs `features`")
     learner_method: str = "efficient_annotation"
     simulation: str = "structured_noise"
+    hyperparams: Literal["default", "tuned"] = Field(
+        "default", description="tuned: the learner's settings that the paper's authors found best for the experiment"
+    )
     dataset: str = Field("digits", description="'digits', or a folder of features.npy and labels.npy")
     features: str | None = Field(
         None, description="instead of `dataset`: 'synthetic', or a .npy file with a row for each path in `images`"
@@ -305,6 +308,8 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None) -> Simulati
         name = given.get(group, SimulationConfig.model_fields[group].default)
         if name is not None:
             settings |= _read_preset(group, name)
+    if given.get("hyperparams") == "tuned":
+        settings |= _tuned(given.get("experiment"), (settings | given).get("learner.semi_supervised", "none"))
     return _validated(SimulationConfig, _nested(settings | given))
 
 
@@ -341,6 +346,19 @@ def _read_preset(group: str, name: object) -> dict[str, Any]:
         raise ConfigError(f"There is no {group} {name!r}; {_choose(str(name), names)}")
     text = (resources.files("askless") / "presets" / group / f"{name}.toml").read_text()
     return dict(_flat(tomllib.loads(text)))
+
+
+def _tuned(experiment: str | None, semi_supervised: str) -> dict[str, Any]:
+    """The learner's settings that the paper's authors tuned for an experiment and a way to use unannotated items."""
+    tuned = _read_preset("hyperparams", "tuned")
+    experiments = list(dict.fromkeys(key.partition(".")[0] for key in tuned))
+    if experiment not in experiments:
+        raise ConfigError(
+            f"The paper tuned nothing for experiment={experiment or 'none'}; set hyperparams=default, "
+            f"or choose one of {', '.join(experiments)}."
+        )
+    prefix = f"{experiment}.{semi_supervised}."
+    return {f"learner.{key.removeprefix(prefix)}": value for key, value in tuned.items() if key.startswith(prefix)}
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
