@@ -12,8 +12,19 @@ from askless.core.learner import Minibatch
 from askless.core.tanh_network import TanhNetwork
 from askless.core.training import train
 from askless.errors import ConfigError, DataError
+from askless.types import Features
 from networks import NEEDS_TORCH, examples, layers
-from small_campaign import FEATURES, PROTOTYPES, QUICK_LEARNER, K, answers, assert_same_estimate, create
+from small_campaign import (
+    DATASET,
+    FEATURES,
+    PROTOTYPES,
+    QUICK_LEARNER,
+    K,
+    answers,
+    assert_same_estimate,
+    create,
+    read_file,
+)
 
 torch = pytest.importorskip("torch", reason=NEEDS_TORCH)
 from askless.torch_learner import TorchLearner, load_learner  # noqa: E402
@@ -301,3 +312,15 @@ def test_a_file_that_is_gone_is_said_when_a_campaign_is_opened(tmp_path: Path) -
     (tmp_path / "my_network.py").rename(tmp_path / "moved.py")
     with pytest.raises(ConfigError, match=r"my_network\.py:build names no Python file that is there"):
         Campaign.open(tmp_path / "a.db", FEATURES)
+
+
+def test_features_that_the_network_cannot_take_do_not_extend_a_campaign(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    plugin = TorchLearner(lambda D, K: nn.Linear(4, K), name="four")
+    create(path, prototypes=PROTOTYPES, learner=QUICK_LEARNER, plugin=plugin).close()
+    entries = read_file(path)
+    wider = Features(np.ones((len(FEATURES), 7), np.float32))
+    with pytest.raises(ConfigError, match=r"The network of four failed on features of shape \(2, 7\)"):
+        Campaign.extend(path, DATASET, wider, learner=plugin)
+    assert read_file(path) == entries
+    Campaign.open(path, FEATURES, learner=plugin).close()

@@ -504,17 +504,17 @@ def _check_one_row_per_item(features: Features, dataset: Dataset) -> None:
 def _chosen(
     settings: LearnerSettings, learner: Learner | NetworkMaker | None, features: Features, dataset: Dataset
 ) -> Learner | NetworkMaker:
-    """The learner that was given, or else the one that the settings name; a network is made once to see that it fits."""
+    """The learner that was given, or else the one that the settings name; a network is tried before it is needed."""
     if learner is None:
         learner = TanhNetwork
         if settings.module is not None:
             from askless.torch_learner import load_learner  # torch is an extra
 
             learner = load_learner(settings.module, settings.device)
-    if isinstance(learner, NetworkMaker):
-        learner(features.values.shape[1], dataset.n_classes, settings, generator(0, "trial"))
-    elif not isinstance(learner, Learner):
+    if not isinstance(learner, Learner | NetworkMaker):
         raise ConfigError(
             f"{learner!r} is no learner; give an object with fit and predict_proba, or TorchLearner(make)."
         )
+    if not isinstance(learner, Learner):
+        learner(features.values.shape[1], dataset.n_classes, settings, generator(0, "trial"))
     return learner
