@@ -50,7 +50,9 @@ def train(network: Network, examples: Examples, settings: LearnerSettings, rng: 
         rng: minibatches.
     """
     size = min(settings.minibatch_size, len(examples.labelled))
-    n_unlabelled = min(settings.mixmatch.mu * size, len(examples.unlabelled))
+    n_guessed = 0
+    if settings.semi_supervised == "mixmatch":
+        n_guessed = min(settings.mixmatch.mu * size, len(examples.unlabelled))
     rate = settings.lr_ratio * np.sqrt(size)
     cumulative = np.cumsum(examples.weights, dtype=np.float64)
     validation = examples.features(examples.validation)
@@ -58,13 +60,13 @@ def train(network: Network, examples: Examples, settings: LearnerSettings, rng: 
     network.keep()
     for epoch in range(1, settings.max_epochs + 1):
         drawn = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right")
-        X, targets = examples.features(examples.labelled[drawn]), examples.targets[drawn]
-        if settings.semi_supervised == "mixmatch":
-            others = examples.features(rng.choice(examples.unlabelled, n_unlabelled))
+        rows, targets = examples.labelled[drawn], examples.targets[drawn]
+        if n_guessed:
+            X = examples.features(np.concatenate([rows, rng.choice(examples.unlabelled, n_guessed)]))
             weight = settings.mixmatch.weight * epoch / settings.max_epochs
-            minibatch = mixmatch.mix(network, X, targets, others, settings.mixmatch.alpha, weight, rng)
+            minibatch = mixmatch.mix(network, X, targets, settings.mixmatch.alpha, weight, rng)
         else:
-            minibatch = Minibatch(X, targets, size)
+            minibatch = Minibatch(examples.features(rows), targets, size)
         network.step(minibatch, rate)
         if epoch % EPOCHS_BETWEEN_VALIDATIONS == 0 or epoch == settings.max_epochs:
             loss = _mean_log_loss(network.predict_proba(validation), examples.validation_label)
