@@ -2,10 +2,12 @@
 
 import csv
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from askless.campaign import Campaign
 from askless.config import CampaignConfig
 from askless.core.risk import ItemStatus, StopReason
+from askless.core.tanh_network import TanhNetwork
 from askless.errors import AnswerError, ConfigError, DataError, StoreError
 from askless.results import Receipt
 from askless.store.entries import Kind
@@ -100,6 +103,19 @@ class TestCreate:
             ({"prototypes": Prototypes([0], [K])}, DataError, r"prototype label holds 3"),
             ({"config": CampaignConfig(learner=QUICK_LEARNER)}, ConfigError, r"validated on prototypes"),
             ({"learner": object()}, ConfigError, r"learner\.algo=dummy means no learner, but one was given"),
+            (
+                {
+                    "config": CampaignConfig(learner=QUICK_LEARNER | {"algo": "torch", "module": "a.py:make"}),
+                    "learner": object(),
+                },
+                ConfigError,
+                r"learner\.algo=torch means the one of learner\.module, but one was given; set learner\.algo=mlp",
+            ),
+            (
+                {"config": CampaignConfig(learner=QUICK_LEARNER), "prototypes": PROTOTYPES, "learner": len},
+                ConfigError,
+                r"<built-in function len> is no learner; give an object with fit and predict_proba",
+            ),
             ({"prior_counts": np.ones((K, K + 1))}, ConfigError, r"prior_counts have shape \(3, 4\)"),
             ({"prior_counts": -np.ones((K, K))}, ConfigError, r"prior_counts must be finite"),
             ({"config": CampaignConfig(prior={"kind": "homogeneous"})}, ConfigError, r"needs the true confusions"),
@@ -206,6 +222,34 @@ def test_a_plugged_in_learner_is_used_and_resumed(path: Path) -> None:
     again = Campaign.open(path, FEATURES, learner=Nearest(), clock=Clock())
     np.testing.assert_array_equal(again.estimate.posterior, estimate.posterior)
     again.close()
+
+
+def test_a_learner_that_trains_itself_knows_no_mixmatch(path: Path) -> None:
+    with pytest.raises(ConfigError, match="mixmatch needs a network that askless trains, and Nearest trains itself"):
+        create(path, prototypes=PROTOTYPES, learner=QUICK_LEARNER | {"semi_supervised": "mixmatch"}, plugin=Nearest())
+    assert not path.exists()
+
+
+def test_the_settings_may_name_a_network(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[str, str]] = []
+    stand_in = ModuleType("askless.torch_learner")
+    stand_in.load_learner = lambda *named: loaded.append(named) or TanhNetwork  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "askless.torch_learner", stand_in)
+    named = QUICK_LEARNER | {"algo": "torch", "module": "a.py:make", "device": "cpu"}
+    campaign = create(path, prototypes=PROTOTYPES, learner=named)
+    assert campaign.estimate.machine is not None
+    campaign.close()
+    reopen(path).close()
+    assert loaded == [("a.py:make", "cpu")] * 2
+
+
+def test_without_torch_it_is_said_how_to_get_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "askless.torch_learner", raising=False)
+    with pytest.raises(ConfigError) as caught:
+        create(path, prototypes=PROTOTYPES, learner=QUICK_LEARNER | {"algo": "torch", "module": "a.py:make"})
+    assert str(caught.value) == ("A torch network needs torch, which is not installed; pip install 'askless[torch]'.")
+    assert not path.exists()
 
 
 class TestAsk:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from askless.cli import app
 from askless.config import PAPER_KEYS, compose, describe_settings
 from askless.data.catalogue import CATALOGUE
+from networks import NEEDS_TORCH
 from worker_threads import work_in_threads
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +77,20 @@ def test_the_page_about_sweeps_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         result = CliRunner().invoke(app, shlex.split(line)[1:], catch_exceptions=False)
         assert result.exit_code == 0, result.output
     assert {"sweep.toml", "report.html", "learner_method=ds_model,seed=0"} <= set(os.listdir("runs/sweep"))
+
+
+def test_the_page_about_networks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason=NEEDS_TORCH)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    page = (ROOT / "docs/howto/your-own-network.md").read_text(encoding="utf-8")
+    network, use = blocks("python", page)
+    Path("my_network.py").write_text(network)
+    _, command = blocks("sh", page)
+    result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    exec(compile(use, "your-own-network.md", "exec"), {})
+    assert Path("digits.db").exists()
 
 
 @pytest.mark.slow

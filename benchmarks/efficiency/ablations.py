@@ -175,7 +175,7 @@ def plan(ablation: Ablation, settings: Sequence[str]) -> list[Variant]:
 
 def folder_of(out: Path, config: SimulationConfig) -> Path:
     """One folder for equal settings, whichever ablation asks for them."""
-    return out / blake2b(config.to_toml().encode(), digest_size=8).hexdigest()
+    return out / blake2b(json.dumps(config.to_settings(), sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
 def print_ablation(name: str, ablation: Ablation, settings: Sequence[str], out: Path) -> None:

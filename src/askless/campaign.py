@@ -13,12 +13,13 @@ from typing import Self
 
 import numpy as np
 
-from askless.config import CampaignConfig
+from askless.config import CampaignConfig, LearnerSettings
 from askless.core import confusion
-from askless.core.learner import Learner
+from askless.core.learner import Learner, NetworkMaker, name_of
 from askless.core.machine import check_settings
 from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
 from askless.core.sampler import Assignment, Workload, plan
+from askless.core.tanh_network import TanhNetwork
 from askless.errors import AnswerError, ConfigError, DataError
 from askless.estimates import Estimates, digest
 from askless.extension import Addition, add, find_addition
@@ -38,9 +39,10 @@ class Campaign:
     happened: every draw depends only on the seed and the position in the log.
     """
 
-    def __init__(self, log: Log, features: Features, learner: Learner | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, log: Log, features: Features, learner: Learner | NetworkMaker | None, clock: Callable[[], float]
+    ) -> None:
         self._features = features
-        self._learner = learner
         self._refreshing = threading.RLock()  # taken before the journal's lock, never while that one is held
         with log.reading() as connection:
             header = read_header(connection)
@@ -56,8 +58,9 @@ class Campaign:
         for entry in extensions:
             self._take(entry.payload or {})
         self._journal.n_extensions = len(extensions)
+        self._learner = _chosen(self.config.learner, learner, features, self.dataset)
         self._estimates = Estimates(
-            self._journal, features, self.prototypes, self.prior_counts, self.config, self.seed, learner
+            self._journal, features, self.prototypes, self.prior_counts, self.config, self.seed, self._learner
         )
 
     @classmethod
@@ -71,7 +74,7 @@ class Campaign:
         prototypes: Prototypes | None = None,
         prior_counts: FloatArray | None = None,
         seed: int = 0,
-        learner: Learner | None = None,
+        learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Starts a campaign with an empty log.
@@ -85,7 +88,7 @@ class Campaign:
             prior_counts: Dirichlet counts of a confusion matrix, row = truth, (K, K) or, in the order in which
                 annotators join, (J, K, K); none makes them from `config.prior`.
             seed: of every draw.
-            learner: used in place of the paper's network.
+            learner: a classifier, or what makes networks (`TorchLearner`); none means what `config.learner` says.
             clock: seconds; leases end by it.
 
         Raises:
@@ -101,9 +104,13 @@ class Campaign:
             )
         if not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigError(f"seed={seed!r} does not fit: allowed is a whole number of 0 or more.")
-        check_settings(config.learner, prototypes)
-        if learner is not None and config.learner.algo == "dummy":
-            raise ConfigError("learner.algo=dummy means no learner, but one was given; set learner.algo=mlp.")
+        if learner is not None and config.learner.algo != "mlp":
+            means = "no learner" if config.learner.algo == "dummy" else "the one of learner.module"
+            raise ConfigError(
+                f"learner.algo={config.learner.algo} means {means}, but one was given; set learner.algo=mlp."
+            )
+        chosen = _chosen(config.learner, learner, features, dataset)
+        check_settings(config.learner, prototypes, chosen)
         if prior_counts is None:
             prior_counts = confusion.prior_counts(config.prior, dataset.n_classes)
         prior_counts = confusion.check_prior_counts(prior_counts, dataset.n_classes)
@@ -115,10 +122,10 @@ class Campaign:
             "classes": json.dumps(dataset.classes).encode(),
             "prior_counts": stored.getvalue(),
             "features": features.fingerprint.encode(),
-            "learner": ("" if learner is None else type(learner).__qualname__).encode(),
+            "learner": ("" if learner is None else name_of(learner)).encode(),
         }
         log = create_log(None if path is None else Path(path), dataset, prototypes, header)
-        return cls(log, features, learner, clock)
+        return cls(log, features, chosen, clock)
 
     @classmethod
     def open(
@@ -126,7 +133,7 @@ class Campaign:
         path: str | Path,
         features: Features,
         *,
-        learner: Learner | None = None,
+        learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Goes on with a campaign on disk.
@@ -139,7 +146,7 @@ class Campaign:
         log = open_log(Path(path))
         try:
             campaign = cls(log, features, learner, clock)
-            campaign._check_same_parts()
+            campaign._check_same_parts(learner)
         except Exception:
             log.close()
             raise
@@ -153,7 +160,7 @@ class Campaign:
         features: Features,
         *,
         prototypes: Prototypes | None = None,
-        learner: Learner | None = None,
+        learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Goes on with more items, classes or known labels, or with other features; with nothing new, as `open`.
@@ -187,8 +194,8 @@ class Campaign:
                     campaign._check_prior_can_grow()
                 if addition != {"items": [], "known": [], "classes": [], "features": campaign._fingerprint}:
                     append(Kind.EXTENDED, payload=addition)
-            campaign = cls(log, features, learner, clock)
-            campaign._check_same_parts()
+            campaign = cls(log, features, campaign._learner, clock)
+            campaign._check_same_parts(learner)
         except Exception:
             log.close()
             raise
@@ -502,13 +509,13 @@ class Campaign:
                 "another campaign."
             )
 
-    def _check_same_parts(self) -> None:
+    def _check_same_parts(self, learner: Learner | NetworkMaker | None) -> None:
         if self._features.fingerprint != self._fingerprint:
             raise DataError(
                 f"These features ({self._features.values.shape}) are not those the campaign was made with; "
                 "open it with the same file."
             )
-        given = "" if self._learner is None else type(self._learner).__qualname__
+        given = "" if learner is None else name_of(learner)
         if given != self._learner_name:
             raise ConfigError(
                 f"The campaign was made with {self._learner_name or 'the built-in learner'}, "
@@ -519,3 +526,22 @@ class Campaign:
 def _check_one_row_per_item(features: Features, dataset: Dataset) -> None:
     if len(features) != dataset.n_items:
         raise DataError(f"There are {len(features)} rows of features for {dataset.n_items} items; give one per item.")
+
+
+def _chosen(
+    settings: LearnerSettings, learner: Learner | NetworkMaker | None, features: Features, dataset: Dataset
+) -> Learner | NetworkMaker:
+    """The learner that was given, or else the one that the settings name; a network is tried before it is needed."""
+    if learner is None:
+        learner = TanhNetwork
+        if settings.module is not None:
+            from askless.torch_learner import load_learner  # torch is an extra
+
+            learner = load_learner(settings.module, settings.device)
+    if not isinstance(learner, Learner | NetworkMaker):
+        raise ConfigError(
+            f"{learner!r} is no learner; give an object with fit and predict_proba, or TorchLearner(make)."
+        )
+    if not isinstance(learner, Learner):
+        learner(features.values.shape[1], dataset.n_classes, settings, generator(0, "trial"))
+    return learner

@@ -1,8 +1,8 @@
 """Typed settings, presets by the paper's names, and its `a.b=c` overrides.
 
 A setting is found at one place only. Later sources win: defaults, `experiment` preset, `learner_method` preset,
-`simulation` preset, file, overrides. The names of the paper's code are understood everywhere (`PAPER_KEYS`,
-`PAPER_VALUES`).
+`simulation` preset, `hyperparams`, file, overrides. The names of the paper's code are understood everywhere
+(`PAPER_KEYS`, `PAPER_VALUES`).
 """
 
 import difflib
@@ -59,10 +59,20 @@ class PriorSettings(_Settings):
     neg_count: float = Field(1.0, ge=0, description="predefined: weight of all wrong answers together")
 
 
+class MixMatchSettings(_Settings):
+    """How unannotated items take part in training (Berthelot et al. 2019)."""
+
+    mu: int = Field(5, ge=1, description="unannotated items in a minibatch, as a multiple of the annotated ones")
+    alpha: float = Field(0.75, gt=0, description="two items are mixed in the proportion Beta(alpha, alpha)")
+    weight: float = Field(75.0, ge=0, description="of the unannotated items' loss in the last epoch; grows from 0")
+
+
 class LearnerSettings(_Settings):
     """The machine on frozen features (the paper's learner)."""
 
-    algo: Literal["dummy", "mlp"] = "dummy"
+    algo: Literal["dummy", "mlp", "torch"] = Field("dummy", description="none, the built-in network, or one of yours")
+    module: str | None = Field(None, description="torch: FILE.py:FUNCTION, which makes the network")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="torch: where it is trained; auto: cuda if any")
     max_risk: float = Field(0.1, ge=0, le=1, description="pseudo-labels are taken from items below this risk")
     n_hidden_layer: int = Field(1, ge=0, le=1)
     hidden_size: int = Field(64, ge=1)
@@ -71,7 +81,10 @@ class LearnerSettings(_Settings):
     lr_ratio: float = Field(0.0001, gt=0, description="learning rate / sqrt(minibatch size)")
     weight_decay: float = Field(0.001, ge=0)
     calibrate: str = Field("temperature", description="none, temperature, or cv_N for N folds, each with its own")
-    semi_supervised: Literal["none", "pseudolabel"] = "none"
+    semi_supervised: Literal["none", "pseudolabel", "mixmatch"] = Field(
+        "none", description="trains on annotated items, on all below max_risk, or on all with guessed labels"
+    )
+    mixmatch: MixMatchSettings = MixMatchSettings()
     early_stop_scope: Literal["local", "global"] = "local"
     prototype_as_val: bool = True
 
@@ -86,6 +99,14 @@ class LearnerSettings(_Settings):
     def n_folds(self) -> int:
         """Number of folds, 0 if the learner is not cross-fitted."""
         return int(self.calibrate[3:]) if self.calibrate.startswith("cv_") else 0
+
+    @model_validator(mode="after")
+    def _a_module_belongs_to_torch(self) -> Self:
+        if self.algo == "torch" and self.module is None:
+            raise ValueError("learner.algo=torch needs a network; set learner.module=FILE.py:FUNCTION too")
+        if self.algo != "torch" and self.module is not None:
+            raise ValueError(f"learner.module={self.module} belongs to learner.algo=torch; set that, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _folds_need_prototypes_to_train(self) -> Self:
@@ -178,6 +199,9 @@ class SimulationConfig(CampaignConfig):
     experiment: str | None = Field(None, description="classes and numbers of the paper; needs `features`")
     learner_method: str = "efficient_annotation"
     simulation: str = "structured_noise"
+    hyperparams: Literal["default", "tuned"] = Field(
+        "default", description="tuned: the learner's settings that the paper's authors found best for the experiment"
+    )
     dataset: str = Field("digits", description="'digits', or a folder of features.npy and labels.npy")
     features: str | None = Field(
         None, description="instead of `dataset`: 'synthetic', or a .npy file with a row for each path in `images`"
@@ -283,6 +307,7 @@ PAPER_KEYS = {
     "optimizer.likelihood_epsilon": "aggregator.likelihood_epsilon",
     "learner.risk_thres": "learner.max_risk",
     "learner.batch_size": "learner.minibatch_size",
+    "learner.mixmatch.mixmatch_w": "learner.mixmatch.weight",
     "sampler.max_annotation_per_example": "sampler.max_per_item",
     "sampler.max_annotation_per_worker": "sampler.max_per_annotator",
     "worker.type": "crowd.kind",
@@ -347,6 +372,8 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None) -> Simulati
         name = given.get(group, SimulationConfig.model_fields[group].default)
         if name is not None:
             settings |= _read_preset(group, name)
+    if given.get("hyperparams") == "tuned":
+        settings |= _tuned(given.get("experiment"), (settings | given).get("learner.semi_supervised", "none"))
     return _validated(SimulationConfig, _nested(settings | given))
 
 
@@ -383,6 +410,19 @@ def _read_preset(group: str, name: object) -> dict[str, Any]:
         raise ConfigError(f"There is no {group} {name!r}; {_choose(str(name), names)}")
     text = (resources.files("askless") / "presets" / group / f"{name}.toml").read_text()
     return dict(_flat(tomllib.loads(text)))
+
+
+def _tuned(experiment: str | None, semi_supervised: str) -> dict[str, Any]:
+    """The learner's settings that the paper's authors tuned for an experiment and a way to use unannotated items."""
+    tuned = _read_preset("hyperparams", "tuned")
+    experiments = list(dict.fromkeys(key.partition(".")[0] for key in tuned))
+    if experiment not in experiments:
+        raise ConfigError(
+            f"The paper tuned nothing for experiment={experiment or 'none'}; set hyperparams=default, "
+            f"or choose one of {', '.join(experiments)}."
+        )
+    prefix = f"{experiment}.{semi_supervised}."
+    return {f"learner.{key.removeprefix(prefix)}": value for key, value in tuned.items() if key.startswith(prefix)}
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from askless.config import CampaignConfig
 from askless.core.infer import infer
-from askless.core.learner import Learner
+from askless.core.learner import Learner, NetworkMaker
 from askless.randomness import generator
 from askless.store.entries import Entry
 from askless.store.journal import Journal
@@ -33,7 +33,7 @@ class Estimates:
         prior_counts: (K, K) or (J, K, K).
         config: which aggregator, which learner.
         seed: of every draw.
-        learner: used in place of the paper's network.
+        learner: a classifier, or what makes a network for each fit.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Estimates:
         prior_counts: FloatArray,
         config: CampaignConfig,
         seed: int,
-        learner: Learner | None,
+        learner: Learner | NetworkMaker,
     ) -> None:
         self._journal = journal
         self._features = features
