@@ -352,6 +352,7 @@ class TestAsk:
 
     @pytest.mark.parametrize("item", [-1, N])
     def test_askable_items_must_be_there(self, campaign: Campaign, item: int) -> None:
+        campaign.refresh()
         before = read(campaign)
         with pytest.raises(
             DataError, match=rf"'ann' cannot be asked about items .*{item}.*; give indices from 0 to 59"

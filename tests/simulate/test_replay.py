@@ -287,7 +287,7 @@ REAL = ["simulation=replay", "learner_method=ds_model"]
 def test_cifar10s_has_248_people(shared: Path, tmp_path: Path) -> None:
     """Every label is bought: majority vote over all of them is as right as the table says."""
     recorded = f"crowd.recorded={shared / 'cifar10s' / 'annotations.parquet'}"
-    config = compose([f"dataset={shared / 'cifar10h'}", *REAL, recorded, "sampler.max_per_item=6", "n_components=16"])
+    config = compose([f"dataset={shared / 'cifar10h'}", *REAL, recorded, "sampler.max_per_item=6"])
     source = load(config)
     crowd = make_crowd(config, source)
     assert isinstance(crowd, RecordedCrowd)
