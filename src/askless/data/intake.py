@@ -144,18 +144,20 @@ def _take_in(
     new = [one.path for one in listing.candidates if (one.item, one.path) not in known]
     checks = survey(folder, new, lambda n_done: on_progress(n_done, len(new)))
     merged = merge(items, listing.candidates, checks, labels, labels_are)
-    _extend(folder.skipped, [*listing.skipped, *merged.skipped], "reason")
-    _extend(folder.notes, merged.notes, "remark")
+    skipped = [*listing.skipped, *merged.skipped]
+    judged_anew = {path for path, _ in skipped} | {row.path for row in merged.rows}
+    _extend(folder.skipped, skipped, "reason", judged_anew)
+    _extend(folder.notes, merged.notes, "remark", set())
     if merged.rows:
         replace_text(folder.items, to_csv([ItemRow._fields, *merged.rows]))
         shutil.rmtree(folder.unfinished)
     return merged
 
 
-def _extend(file: Path, lines: list[tuple[str, str]], what: str) -> None:
-    """Lines that are there already stay as they are."""
-    there = dict.fromkeys(_read_pairs(file))
-    replace_text(file, to_csv([("path", what), *(there | dict.fromkeys(lines))]))
+def _extend(file: Path, lines: list[tuple[str, str]], what: str, judged_anew: set[str]) -> None:
+    """Adds lines to a table of paths, each once; old lines stay, but those of paths that were judged anew."""
+    old = dict.fromkeys(line for line in _read_pairs(file) if line[0] not in judged_anew)
+    replace_text(file, to_csv([("path", what), *(old | dict.fromkeys(lines))]))
 
 
 def _read_pairs(file: Path) -> Iterator[tuple[str, str]]:

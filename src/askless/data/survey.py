@@ -36,7 +36,7 @@ def survey(folder: CampaignFolder, paths: Sequence[str], on_progress: Callable[[
     """
     folder.unfinished.mkdir(exist_ok=True)
     journal = folder.unfinished / "checked.jsonl"
-    known = {found.path: found for found in _read_journal(journal)}
+    known = {found.path: found for found in read_journal(journal)}
     checks = {path: known[path] for path in paths if path in known and _is_valid(folder, known[path])}
     on_progress(len(checks))
     todo = [path for path in paths if path not in checks]
@@ -58,7 +58,7 @@ def _is_valid(folder: CampaignFolder, found: Check) -> bool:
     return is_same_file and (bool(found.reason) or has_thumbnails(folder, found.digest))
 
 
-def _read_journal(journal: Path) -> Iterator[Check]:
+def read_journal(journal: Path) -> Iterator[Check]:
     """The whole lines; what was being written when the power went is cut off."""
     if not journal.exists():
         return
