@@ -55,9 +55,14 @@ def test_no_metadata_is_left() -> None:
         assert b"Exif" not in encode(found, form)
 
 
-def test_a_broken_exif_block_does_not_matter() -> None:
-    content = encode(picture(), exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\xff\xff\0\0\xff\xff")
-    assert look_at(content).image.size == (40, 30)
+@pytest.mark.parametrize(
+    "exif",
+    [b"Exif\0\0garbage", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\xff\xff\0\0\xff\xff"],
+    ids=["garbage", "orientation is text"],
+)
+def test_a_broken_exif_block_does_not_matter(exif: bytes) -> None:
+    found = look_at(encode(picture(), exif=exif))
+    assert (found.image.size, found.remarks) == ((40, 30), ())
 
 
 def test_transparent_parts_become_white() -> None:

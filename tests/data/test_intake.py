@@ -53,7 +53,7 @@ def pairs(path: Path) -> dict[str, str]:
     with path.open(newline="") as file:
         lines = list(csv.reader(file))[1:]
     names = [Path(path).name for path, _ in lines]
-    assert len(set(names)) == len(names)
+    assert len(set(map(tuple, lines))) == len(lines)
     return dict(zip(names, [text for _, text in lines], strict=True))
 
 
@@ -479,6 +479,30 @@ def test_a_full_disk_is_not_the_fault_of_an_image(tmp_path: Path, monkeypatch: p
         with pytest.raises(OSError, match="No space left"):
             init(folder, photos, CLASSES)
     assert init(folder, photos, CLASSES).n_items == 1
+
+
+def test_damaged_tables_are_one_sentence(tmp_path: Path) -> None:
+    photos = fill(tmp_path / "photos", "1.jpg")
+    folder = CampaignFolder(tmp_path / "birds")
+    init(folder, photos, CLASSES)
+    for damage in (b"path,reason\n\xff,x\n", b"path,reason\nx\n", b'path,reason\n"' + b"x" * 200_000):
+        folder.skipped.write_bytes(damage)
+        with pytest.raises(DataError, match=r"skipped\.csv is damaged .*; delete it and repeat"):
+            add(folder, photos)
+    folder.skipped.unlink()
+    folder.settings.write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="other images or settings"):
+        init(folder, photos, CLASSES)
+    assert add(folder, photos).n_items == 1
+
+
+def test_an_image_that_a_table_names_twice_is_one_item(tmp_path: Path) -> None:
+    photos = fill(tmp_path / "photos", "1.jpg")
+    (photos / "table.csv").write_text("path,item\n1.jpg,one\n./1.jpg,two\n1.jpg,three\n")
+    folder = CampaignFolder(tmp_path / "birds")
+    init(folder, photos / "table.csv", CLASSES)
+    assert folder.read_items().item == ("one",)
+    assert set(pairs(folder.skipped).values()) == {"duplicate of one"}
 
 
 def test_items_that_are_gone_or_changed_are_noticed(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_names_that_are_not_utf8_are_reported(tmp_path: Path) -> None:
 def test_labels_come_from_metadata_files_if_there_are_any(tmp_path: Path) -> None:
     photos = fill(tmp_path / "photos", "train/1.jpg", "train/2.jpg", "test/x/3.jpg", "test/4.jpg")
     (photos / "train" / "metadata.csv").write_text("file_name,label,text\n1.jpg,cat,hello\ngone.jpg,dog,\n")
-    lines = [{"file_name": "x/3.jpg", "label": 1}, {"file_name": "4.jpg", "label": None}]
+    lines = [{"file_name": "./x/3.jpg", "label": 1}, {"file_name": "4.jpg", "label": None}]
     (photos / "test" / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
     listing = listed(photos)
     assert labels(listing) == {"test/4.jpg": "", "test/x/3.jpg": "1", "train/1.jpg": "cat", "train/2.jpg": ""}
