@@ -100,7 +100,16 @@ def test_names_that_are_not_utf8_are_reported(tmp_path: Path) -> None:
     (Path(os.fsdecode(os.fsencode(photos) + b"/caf\xe9.jpg"))).write_bytes(jpeg())
     listing = listed(photos)
     assert items(listing) == ["a.jpg"]
-    assert listing.skipped == [(f"{photos}/caf\\udce9.jpg", "its name is not UTF-8; rename it")]
+    assert listing.skipped == [(f"{photos}/caf\\udce9.jpg", "its name is not text in UTF-8; rename it")]
+
+
+def test_names_with_a_zero_byte_are_reported(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("path,item\na.jpg,a\0b\n")
+    listing = listed(tmp_path / "m.csv")
+    assert (listing.candidates, [reason for _, reason in listing.skipped]) == (
+        [],
+        ["its name is not text in UTF-8; rename it"],
+    )
 
 
 def test_labels_come_from_metadata_files_if_there_are_any(tmp_path: Path) -> None:
