@@ -358,13 +358,18 @@ def preset_names(group: str) -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def compose(overrides: Iterable[str] = (), file: Path | None = None) -> SimulationConfig:
+def compose(overrides: Iterable[str] = (), file: Path | None = None, *, table: str | None = None) -> SimulationConfig:
     """The configuration of a simulation from presets, an optional TOML file and `a.b=c` overrides.
+
+    Args:
+        overrides: win over the file.
+        file: of settings.
+        table: which table of the file holds them; none means that all of it is settings.
 
     Raises:
         ConfigError: an override without `=`, an unreadable file, an unknown key or value.
     """
-    given = _read_toml(file) if file else {}
+    given = _read_toml(file, table) if file else {}
     for text in overrides:
         given |= _parse_override(text)
     settings: dict[str, Any] = {}
@@ -380,6 +385,18 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None) -> Simulati
 def config_from_settings(settings: dict[str, Any]) -> SimulationConfig:
     """Takes back what `SimulationConfig.to_settings` gave."""
     return _validated(SimulationConfig, settings)
+
+
+def settings_table(overrides: Iterable[str]) -> dict[str, Any]:
+    """`a.b=c` overrides as a table of TOML that `compose` reads.
+
+    Raises:
+        ConfigError: an override without `=`.
+    """
+    given: dict[str, Any] = {}
+    for text in overrides:
+        given |= _parse_override(text)
+    return _nested({key: "none" if value is None else value for key, value in given.items()})
 
 
 def describe_settings() -> Iterator[tuple[str, str, str, str]]:
@@ -425,9 +442,10 @@ def _tuned(experiment: str | None, semi_supervised: str) -> dict[str, Any]:
     return {f"learner.{key.removeprefix(prefix)}": value for key, value in tuned.items() if key.startswith(prefix)}
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def _read_toml(file: Path, table: str | None) -> dict[str, Any]:
     try:
-        return _in_own_words(tomllib.loads(file.read_text(encoding="utf-8-sig")))
+        settings = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return _in_own_words(settings if table is None else settings.get(table, {}))
     except OSError as error:
         raise ConfigError(
             f"The configuration file {file} cannot be read ({error.strerror}); check its path."

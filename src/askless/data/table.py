@@ -150,7 +150,7 @@ def write_tables(tables: Mapping[Path, Mapping[str, Sequence[Any] | FloatArray]]
 
 def _write(path: Path, columns: Mapping[str, Sequence[Any] | FloatArray], *, is_parquet: bool) -> None:
     if is_parquet:
-        arrow, parquet = _pyarrow()
+        arrow, parquet = import_pyarrow()
         parquet.write_table(arrow.table([arrow.array(column) for column in columns.values()], list(columns)), path)
         return
     texts = (
@@ -282,7 +282,7 @@ def _csv_header(path: Path) -> list[str]:
 
 
 def _parquet_header(path: Path) -> list[str]:
-    arrow, parquet = _pyarrow()
+    arrow, parquet = import_pyarrow()
     try:
         return list(parquet.read_schema(path).names)
     except arrow.ArrowInvalid as error:
@@ -308,7 +308,7 @@ def _read_csv(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk
 
 
 def _read_parquet(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk]:
-    arrow, parquet = _pyarrow()
+    arrow, parquet = import_pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
             header = file.schema_arrow.names
@@ -323,7 +323,7 @@ def _is_parquet(path: Path) -> bool:
     return path.suffix.lower() in (".parquet", ".pq")
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def import_pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow
         import pyarrow.parquet
