@@ -11,9 +11,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from askless.cli import app
-from askless.config import PAPER_KEYS, compose, describe_settings
+from askless.config import compose, describe_settings
 from askless.data.catalogue import CATALOGUE
 from askless.data.folder import CampaignFolder
+from askless.paper_names import PAPER_KEYS
 from networks import NEEDS_TORCH
 from worker_threads import work_in_threads
 
