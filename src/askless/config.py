@@ -267,13 +267,18 @@ def preset_names(group: str) -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def compose(overrides: Iterable[str] = (), file: Path | None = None) -> SimulationConfig:
+def compose(overrides: Iterable[str] = (), file: Path | None = None, *, table: str | None = None) -> SimulationConfig:
     """The configuration of a simulation from presets, an optional TOML file and `a.b=c` overrides.
+
+    Args:
+        overrides: win over the file.
+        file: of settings.
+        table: which table of the file holds them; none means that all of it is settings.
 
     Raises:
         ConfigError: an override without `=`, an unreadable file, an unknown key or value.
     """
-    given = _read_toml(file) if file else {}
+    given = _read_toml(file, table) if file else {}
     for text in overrides:
         given |= _parse_override(text)
     settings: dict[str, Any] = {}
@@ -282,6 +287,18 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None) -> Simulati
         if name is not None:
             settings |= _read_preset(group, name)
     return _validated(SimulationConfig, _nested(settings | given))
+
+
+def settings_table(overrides: Iterable[str]) -> dict[str, Any]:
+    """`a.b=c` overrides as a table of TOML that `compose` reads.
+
+    Raises:
+        ConfigError: an override without `=`.
+    """
+    given: dict[str, Any] = {}
+    for text in overrides:
+        given |= _parse_override(text)
+    return _nested({key: "none" if value is None else value for key, value in given.items()})
 
 
 def config_from_toml(text: str) -> SimulationConfig:
@@ -319,9 +336,10 @@ def _read_preset(group: str, name: object) -> dict[str, Any]:
     return dict(_flat(tomllib.loads(text)))
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def _read_toml(file: Path, table: str | None) -> dict[str, Any]:
     try:
-        return _in_own_words(tomllib.loads(file.read_text(encoding="utf-8-sig")))
+        settings = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        return _in_own_words(settings if table is None else settings.get(table, {}))
     except OSError as error:
         raise ConfigError(
             f"The configuration file {file} cannot be read ({error.strerror}); check its path."

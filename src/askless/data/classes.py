@@ -1,0 +1,96 @@
+"""The classes that an image can have: a name each, and what helps people to recognise them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from askless.errors import DataError
+
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """One class as people see it.
+
+    Args:
+        name: what its label is called.
+        description: for those who answer.
+        aliases: other names; a known label may be given by one, and a search finds the class by it.
+        examples: paths of images, relative to the campaign folder or absolute.
+        parent: the group that it is shown under; `/` separates levels.
+
+    Raises:
+        DataError: no name, or a field that is not what it should be.
+    """
+
+    name: str
+    description: str = ""
+    aliases: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    parent: str | None = None
+
+    def __post_init__(self) -> None:
+        for field in ("name", "description"):
+            if not isinstance(getattr(self, field), str):
+                raise DataError(f"The {field} of a class must be text, not {getattr(self, field)!r}; mend it.")
+        if not self.name.strip() or self.name != self.name.strip() or not self.name.isprintable():
+            raise DataError(
+                f"{self.name!r} is no name for a class; use printable text without blanks at its start or end."
+            )
+        for field in ("aliases", "examples"):
+            value = getattr(self, field)
+            if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
+                raise DataError(
+                    f"The {field} of class {self.name!r} must be a list of texts, not {value!r}; mend them."
+                )
+            object.__setattr__(self, field, tuple(value))
+        if not isinstance(self.parent, str | None):
+            raise DataError(f"The parent of class {self.name!r} must be text or null, not {self.parent!r}; mend it.")
+
+
+def read_classes(path: Path) -> tuple[ClassInfo, ...]:
+    """Reads a JSON list of names, or of objects with the fields of `ClassInfo`; the index of an entry is its label.
+
+    Raises:
+        DataError: not such a file, an unknown field, a name or alias that stands for two classes.
+    """
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"The classes {path} cannot be read ({error}); write a JSON list.") from error
+    if not isinstance(entries, list):
+        raise DataError(f"{path} must be a JSON list of classes, not {type(entries).__name__}; write one.")
+    return check_names(_class(entry, path) for entry in entries)
+
+
+def write_classes(classes: Sequence[ClassInfo]) -> str:
+    """The text of a classes.json."""
+    return json.dumps([asdict(one) for one in classes], indent=1, ensure_ascii=False) + "\n"
+
+
+def check_names(classes: Iterable[ClassInfo]) -> tuple[ClassInfo, ...]:
+    """The classes, if every name and alias stands for one of them.
+
+    Raises:
+        DataError: it does not.
+    """
+    checked = tuple(classes)
+    owner: dict[str, str] = {}
+    for one in checked:
+        for name in (one.name, *one.aliases):
+            if owner.get(name, one.name) != one.name or (name == one.name and name in owner):
+                raise DataError(f"{name!r} stands for two classes; each name and alias must belong to one.")
+            owner[name] = one.name
+    return checked
+
+
+def _class(entry: Any, path: Path) -> ClassInfo:
+    if isinstance(entry, str):
+        return ClassInfo(entry)
+    allowed = [field.name for field in fields(ClassInfo)]
+    if not isinstance(entry, dict) or "name" not in entry or not set(entry) <= set(allowed):
+        raise DataError(f"{path} has the entry {entry!r}; write a name, or an object of {', '.join(allowed)}.")
+    return ClassInfo(**entry)

@@ -1,0 +1,55 @@
+"""Images inside tar files, named `shard.tar::member.jpg`, each read from where it lies in the shard."""
+
+import tarfile
+from functools import lru_cache
+from pathlib import Path
+
+from askless.data.image import MAX_BYTES, read_content
+from askless.errors import DataError
+
+SEPARATOR = "::"
+
+
+def read_source(root: Path, path: str) -> bytes:
+    """The bytes of an image.
+
+    Args:
+        root: what a relative path is relative to.
+        path: a file, or a member of a tar file.
+
+    Raises:
+        DataError: in a few words, why they cannot be read.
+    """
+    shard, is_member, member = path.partition(f".tar{SEPARATOR}")
+    if not is_member:
+        return read_content(root / path)
+    return read_member(root / f"{shard}.tar", member)
+
+
+def read_member(shard: Path, member: str) -> bytes:
+    """The bytes of one member of a tar file.
+
+    Raises:
+        DataError: in a few words, why they cannot be read.
+    """
+    try:
+        offset, size = _places(shard, shard.stat().st_mtime_ns)[member]
+        if size > MAX_BYTES:
+            raise DataError(f"larger than {MAX_BYTES // 1_000_000} MB")
+        with shard.open("rb") as file:
+            file.seek(offset)
+            content = file.read(size)
+    except KeyError as error:
+        raise DataError("no longer in its tar file") from error
+    except (OSError, tarfile.TarError) as error:
+        raise DataError(f"unreadable: {error}") from error
+    if len(content) < size:
+        raise DataError("truncated")
+    return content
+
+
+@lru_cache(maxsize=64)
+def _places(shard: Path, changed: int) -> dict[str, tuple[int, int]]:
+    """Offset and size of each member of a shard that was last changed then; the last of equal names counts."""
+    with tarfile.open(shard, "r:") as tar:
+        return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
