@@ -318,6 +318,12 @@ class Campaign:
         with self._journal.reading() as ledger:
             return len(ledger.refreshes)
 
+    @property
+    def refreshed_at(self) -> float | None:
+        """When the last refresh was, in seconds of the campaign's clock; none before the first."""
+        with self._journal.reading() as ledger:
+            return ledger.refreshes[-1].time if ledger.refreshes else None
+
     def replay(self) -> Iterator[Estimate]:
         """Computes the estimate of every refresh again, from the annotations in the log alone.
 

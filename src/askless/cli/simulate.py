@@ -19,7 +19,7 @@ app = new_app()
 
 @app.command()
 def simulate_command(
-    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[CAMPAIGN] [KEY=VALUE]...")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings; KEY=VALUE wins over it.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist yet.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
@@ -31,8 +31,9 @@ def simulate_command(
     simulation=structured_noise sampler.algo=greedy_task_assignment seed=3.
     `askless settings` lists every key. The names of the paper's code are understood too.
     """
+    settings = [_as_setting(text) for text in settings or ()]
     is_bare = not settings and config is None
-    composed = read_config(folder) if resume and folder and is_bare else compose(settings or (), config)
+    composed = read_config(folder) if resume and folder and is_bare else compose(settings, config)
     folder = folder or Path("runs") / _run_name(composed)
     try:
         with display_rounds(composed.learner_method) as on_round:
@@ -47,6 +48,11 @@ def simulate_command(
     else:
         out.print(summary_table([summary]))
         print(f"Report: {page}")
+
+
+def _as_setting(text: str) -> str:
+    """A folder of labelled data stands for dataset=FOLDER."""
+    return f"dataset={text}" if "=" not in text and Path(text).is_dir() else text
 
 
 def _run_name(config: SimulationConfig) -> str:

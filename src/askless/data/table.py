@@ -121,7 +121,7 @@ def write_tables(tables: Mapping[Path, Mapping[str, Sequence[Any] | FloatArray]]
                 if not path.parent.is_dir():
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
                 at_end.callback(temporary.unlink, missing_ok=True)
-                _write(temporary, columns, is_parquet=_is_parquet(path))
+                _write(temporary, columns, is_parquet=is_parquet(path))
             except OSError as error:
                 raise DataError(
                     f"{path} cannot be written ({error.strerror}); name a file in a folder that exists and is yours."
@@ -132,7 +132,7 @@ def write_tables(tables: Mapping[Path, Mapping[str, Sequence[Any] | FloatArray]]
 
 def _write(path: Path, columns: Mapping[str, Sequence[Any] | FloatArray], *, is_parquet: bool) -> None:
     if is_parquet:
-        arrow, parquet = _pyarrow()
+        arrow, parquet = load_pyarrow()
         parquet.write_table(arrow.table([arrow.array(column) for column in columns.values()], list(columns)), path)
         return
     texts = (
@@ -242,7 +242,7 @@ def _positions(header: Sequence[str], wanted: Iterable[tuple[str, ...]], source:
 
 def _read_chunks(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk]:
     read: Callable[[Path, tuple[tuple[str, ...], ...]], Iterator[Chunk]]
-    read = _read_parquet if _is_parquet(path) else _read_csv
+    read = _read_parquet if is_parquet(path) else _read_csv
     try:
         yield from read(path, wanted)
     except OSError as error:
@@ -271,7 +271,7 @@ def _read_csv(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk
 
 
 def _read_parquet(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk]:
-    arrow, parquet = _pyarrow()
+    arrow, parquet = load_pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
             header = file.schema_arrow.names
@@ -282,11 +282,16 @@ def _read_parquet(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[C
         raise DataError(f"{path} is not a Parquet file ({error}); save it as one, or as CSV.") from error
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in (".parquet", ".pq")
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def load_pyarrow() -> tuple[Any, Any]:
+    """pyarrow and pyarrow.parquet.
+
+    Raises:
+        DataError: they are not installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet

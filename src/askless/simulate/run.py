@@ -133,6 +133,16 @@ def _check_same_config(folder: Path, config: SimulationConfig) -> None:
         )
 
 
+def open_run(folder: Path) -> Campaign:
+    """The campaign of a run folder.
+
+    Raises:
+        ConfigError: it is no run folder.
+        DataError, StoreError: its data or its log cannot be used.
+    """
+    return Campaign.open(folder / "log.db", load(read_config(folder)).features, clock=_simulated_time)
+
+
 def _open_or_create(log: Path, config: SimulationConfig, source: Source, crowd: Crowd) -> Campaign:
     if log.exists():
         return Campaign.open(log, source.features, clock=_simulated_time)

@@ -1,0 +1,44 @@
+"""The formats of `askless export` by name."""
+
+from collections.abc import Callable, Iterator
+
+from askless.data.labels_out.card import dataset_card
+from askless.data.labels_out.crowd_tables import to_cleanlab, to_crowdkit
+from askless.data.labels_out.files import File
+from askless.data.labels_out.image_folders import huggingface_head, to_fiftyone, to_huggingface, to_imagefolder
+from askless.data.labels_out.label_studio import to_label_studio
+from askless.data.labels_out.outcome import Outcome
+from askless.data.labels_out.plain import to_csv, to_jsonl, to_parquet, to_soft_labels
+from askless.data.labels_out.sagemaker import to_sagemaker
+from askless.errors import ConfigError
+
+FORMATS: dict[str, Callable[[Outcome], Iterator[File]]] = {
+    "csv": to_csv,
+    "jsonl": to_jsonl,
+    "parquet": to_parquet,
+    "soft_labels": to_soft_labels,
+    "imagefolder": to_imagefolder,
+    "huggingface": to_huggingface,
+    "fiftyone": to_fiftyone,
+    "label_studio": to_label_studio,
+    "sagemaker": to_sagemaker,
+    "crowdkit": to_crowdkit,
+    "cleanlab": to_cleanlab,
+}
+
+
+def export_files(outcome: Outcome, form: str) -> Iterator[File]:
+    """All files of an export, its dataset card (README.md for Hugging Face) included.
+
+    Raises:
+        ConfigError: there is no such format.
+        DataError: the format needs images and there are none, or a library that is not installed.
+    """
+    if form not in FORMATS:
+        raise ConfigError(f"There is no format {form!r}; allowed: {', '.join(FORMATS)}.")
+    card = dataset_card(outcome)
+    if form == "huggingface":
+        yield "README.md", [(huggingface_head(outcome) + card).encode()]
+    else:
+        yield "dataset_card.md", [card.encode()]
+    yield from FORMATS[form](outcome)
