@@ -8,6 +8,7 @@ from typing import Any, TextIO
 from askless.errors import DataError
 
 CHARACTERS_PER_READ = 1 << 16
+END_OF_ELEMENT = tuple(",] \t\r\n")
 MAX_CHARACTERS = 1 << 26
 """Of one element: 64 million."""
 
@@ -64,20 +65,22 @@ class _Text:
         self._position += 1
 
     def decode(self) -> Any:
-        """The element that begins here; more of the file is read until it is whole."""
+        """The element that begins here; more of the file is read until it is whole.
+
+        A number may go on behind what looks like its end, so only what may follow an element ends one.
+        """
         self.peek()
         while True:
             try:
                 element, end = self._decode(self._text, self._position)
-                if end < len(self._text):
+                if self._text[end : end + 1] in END_OF_ELEMENT:
                     self._position = end
                     return element
-            except ValueError:
-                if len(self._text) - self._position > MAX_CHARACTERS or not self._read():
-                    raise
-            else:
-                if not self._read():
-                    raise ValueError("its end is missing")
+                problem = ValueError("an element does not end")
+            except ValueError as error:
+                problem = error
+            if len(self._text) - self._position > MAX_CHARACTERS or not self._read():
+                raise problem
 
     def _read(self) -> bool:
         """Whether there was more. As much as is left is read, so that a long element is decoded a few times only."""

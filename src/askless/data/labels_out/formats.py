@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from askless.data.labels_out.card import dataset_card
 from askless.data.labels_out.crowd_tables import to_cleanlab, to_crowdkit
 from askless.data.labels_out.files import File
-from askless.data.labels_out.image_folders import huggingface_head, to_fiftyone, to_huggingface, to_imagefolder
+from askless.data.labels_out.image_folders import to_fiftyone, to_huggingface, to_imagefolder
 from askless.data.labels_out.label_studio import to_label_studio
 from askless.data.labels_out.outcome import Outcome
 from askless.data.labels_out.plain import to_csv, to_jsonl, to_parquet, to_soft_labels
@@ -36,9 +36,5 @@ def export_files(outcome: Outcome, form: str) -> Iterator[File]:
     """
     if form not in FORMATS:
         raise ConfigError(f"There is no format {form!r}; allowed: {', '.join(FORMATS)}.")
-    card = dataset_card(outcome)
-    if form == "huggingface":
-        yield "README.md", [(huggingface_head(outcome) + card).encode()]
-    else:
-        yield "dataset_card.md", [card.encode()]
+    yield "README.md" if form == "huggingface" else "dataset_card.md", [dataset_card(outcome).encode()]
     yield from FORMATS[form](outcome)

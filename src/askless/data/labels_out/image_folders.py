@@ -1,6 +1,5 @@
 """Formats in which images lie beside their labels: ImageFolder, Hugging Face imagefolder, FiftyOne classification."""
 
-import json
 from collections.abc import Iterator
 
 from askless.data.labels_out.files import File, ItemImage, csv_bytes, json_bytes
@@ -24,27 +23,12 @@ def to_imagefolder(outcome: Outcome) -> Iterator[File]:
 
 
 def to_huggingface(outcome: Outcome) -> Iterator[File]:
-    """Images and their metadata.csv in train/; README.md names the classes in their order."""
+    """Images and their metadata.csv in train/. Labels are names; classes.json has them in order, for `ClassLabel`."""
     names = _image_names(outcome)
     for i, name in enumerate(names):
         yield f"train/{name}", ItemImage(i)
     yield _table_with_files(outcome, "train/metadata.csv", names)
-
-
-def huggingface_head(outcome: Outcome) -> str:
-    """The YAML at the top of README.md by which `datasets` knows the type of every column."""
-    lines = ["---", "dataset_info:", "  features:", "  - name: image", "    dtype: image"]
-    kinds = {"probability": "float64", "annotations": "int64"}
-    for column in outcome.COLUMNS:
-        lines.append(f"  - name: {column}")
-        if column == "label":
-            lines += ["    dtype:", "      class_label:", "        names:"]
-            lines += [
-                f"          '{y}': {json.dumps(name, ensure_ascii=False)}" for y, name in enumerate(outcome.classes)
-            ]
-        else:
-            lines.append(f"    dtype: {kinds.get(column, 'string')}")
-    return "\n".join([*lines, "---", ""])
+    yield "classes.json", json_bytes(outcome.classes)
 
 
 def to_fiftyone(outcome: Outcome) -> Iterator[File]:
