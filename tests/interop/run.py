@@ -14,10 +14,9 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from small_folder import answer_some, make_folder
-
 from askless.cli import app
 from askless.data.labels_out.formats import FORMATS
+from small_folder import answer_some, make_folder
 
 LIBRARIES = ("crowd-kit==1.4.2", "cleanlab==2.9.0", "datasets==5.2.0", "label-studio-sdk==2.1.2")
 

@@ -131,7 +131,7 @@ def test_images_in_tars_and_uris_are_copied_only(tmp_path: Path) -> None:
 def test_a_hard_link_that_cannot_be_made_names_the_others(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").touch()
     (tmp_path / "there").touch()
-    with pytest.raises(DataError, match="cannot be linked .* export copies or symbolic links"):
+    with pytest.raises(DataError, match=r"cannot be linked .* export copies or symbolic links"):
         place_image("x.jpg", tmp_path, tmp_path / "there", Way.HARDLINK)
 
 

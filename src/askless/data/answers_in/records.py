@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from askless.data.answers_in.given import Unusable
-from askless.data.table import is_parquet, load_pyarrow
+from askless.data.table import import_pyarrow, is_parquet
 from askless.errors import DataError
 
 ROWS_PER_BATCH = 8192
@@ -48,7 +48,7 @@ def _read_csv(path: Path) -> Iterator[list[str]]:
 
 
 def _read_parquet(path: Path) -> Iterator[list[str]]:
-    arrow, parquet = load_pyarrow()
+    arrow, parquet = import_pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
             yield list(file.schema_arrow.names)

@@ -8,7 +8,7 @@ import numpy as np
 
 from askless.data.labels_out.files import File, csv_bytes, json_bytes, json_lines, npy_bytes
 from askless.data.labels_out.outcome import N_DECIMALS, Outcome
-from askless.data.table import load_pyarrow
+from askless.data.table import import_pyarrow
 
 
 def label_table(outcome: Outcome) -> File:
@@ -32,7 +32,7 @@ def to_jsonl(outcome: Outcome) -> Iterator[File]:
 
 def to_parquet(outcome: Outcome) -> Iterator[File]:
     """labels.parquet: the columns of the CSV. Raises DataError if pyarrow is not installed."""
-    arrow, parquet = load_pyarrow()
+    arrow, parquet = import_pyarrow()
     columns = zip(*(row.values() for row in outcome.rows()), strict=True)
     buffer = io.BytesIO()
     parquet.write_table(arrow.table(dict(zip(outcome.COLUMNS, map(list, columns), strict=True))), buffer)
