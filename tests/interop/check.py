@@ -11,6 +11,7 @@ import pandas as pd
 from cleanlab.multiannotator import get_label_quality_multiannotator, get_majority_vote_label
 from crowdkit.aggregation import DawidSkene, MajorityVote
 from datasets import ClassLabel, load_dataset
+from fiftyone.utils.data.importers import FiftyOneImageClassificationDatasetImporter
 from label_studio_sdk.converter import Converter
 
 
@@ -59,6 +60,14 @@ def check_imagefolder(folder: Path, labels: pd.DataFrame, cache: Path) -> None:
     assert sorted(found) == sorted(labels["label"])
 
 
+def check_fiftyone(folder: Path, labels: pd.DataFrame) -> None:
+    importer = FiftyOneImageClassificationDatasetImporter(dataset_dir=str(folder), compute_metadata=False)
+    importer.setup()
+    found = {Path(path).read_bytes(): label.label for path, _, label in importer}
+    assert len(found) == len(labels)
+    assert sorted(found.values()) == sorted(labels["label"])
+
+
 def check_label_studio(folder: Path, labels: pd.DataFrame, cache: Path) -> None:
     converter = Converter(str(folder / "interface.xml"), str(cache))
     converter.convert_to_csv(str(folder / "tasks.json"), str(cache / "csv"), is_dir=False, sep=",", header=True)
@@ -75,11 +84,14 @@ def main() -> None:
         check_cleanlab(exports / "cleanlab", labels)
         check_datasets(exports / "huggingface", labels, Path(cache))
         check_imagefolder(exports / "imagefolder", labels, Path(cache))
+        check_fiftyone(exports / "fiftyone", labels)
         check_label_studio(exports / "label_studio", labels, Path(cache))
     assert pd.read_parquet(exports / "parquet" / "labels.parquet").equals(labels)
     lines = pd.read_json(exports / "jsonl" / "labels.jsonl", lines=True)
     assert lines["label"].tolist() == labels["label"].tolist()
-    print("crowd-kit, cleanlab, datasets, Label Studio's converter, pandas: every export reads as it was written.")
+    print(
+        "crowd-kit, cleanlab, datasets, FiftyOne, Label Studio's converter and pandas read every export as it was written."
+    )
 
 
 if __name__ == "__main__":

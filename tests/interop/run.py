@@ -18,7 +18,13 @@ from askless.cli import app
 from askless.data.labels_out.formats import FORMATS
 from small_folder import answer_some, make_folder
 
-LIBRARIES = ("crowd-kit==1.4.2", "cleanlab==2.9.0", "datasets==5.2.0", "label-studio-sdk==2.1.2")
+LIBRARIES = (
+    "crowd-kit==1.4.2",
+    "cleanlab==2.9.0",
+    "datasets==5.2.0",
+    "fiftyone==1.22.1",
+    "label-studio-sdk==2.1.2",
+)
 
 
 def main() -> None:

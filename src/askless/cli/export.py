@@ -10,7 +10,7 @@ import typer
 from askless.campaign import Campaign
 from askless.cli.terminal import new_app
 from askless.data.labels_out.folder import write_export
-from askless.data.labels_out.formats import FORMATS, export_files
+from askless.data.labels_out.formats import FORMATS, find_format
 from askless.data.labels_out.item_images import Way, place_image
 from askless.errors import ConfigError
 from askless.simulate.run import open_run
@@ -39,6 +39,7 @@ def export(
     For example: askless export birds --format imagefolder --out labelled --images hardlink.
     Every export is a folder with a dataset card. Exporting again replaces it, unless something in it was changed.
     """
+    make_files = find_format(form)
     root = Path.cwd() if _is_run(campaign) else campaign
     folder = folder or campaign / "exports" / form
     if campaign.resolve().is_relative_to(folder.resolve()):
@@ -49,7 +50,7 @@ def export(
     images = outcome.result.dataset.images or ()
     n_files = write_export(
         folder,
-        export_files(outcome, form),
+        make_files(outcome),
         lambda item, target: place_image(images[item], root, target, way),
         is_forced=is_forced,
     )

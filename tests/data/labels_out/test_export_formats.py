@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_outcome import CLASSES, ITEMS, POSTERIOR, contents, make_outcome
 
-from askless.data.labels_out.formats import FORMATS, export_files
+from askless.data.labels_out.formats import FORMATS, find_format
 from askless.errors import ConfigError, DataError
 from askless.types import Answer
 
@@ -27,7 +27,7 @@ CON.png,cat,0.333333,0,machine,open
 
 
 def export(form: str, **given: Any) -> dict[str, Any]:
-    return contents(list(export_files(make_outcome(Path("there"), **given), form)))
+    return contents(list(find_format(form)(make_outcome(Path("there"), **given))))
 
 
 def read_csv(content: bytes) -> list[dict[str, str]]:
@@ -191,7 +191,7 @@ def test_all_formats_have_a_card_and_repeat_byte_by_byte(form: str) -> None:
 def test_without_any_answer_every_format_works(form: str) -> None:
     outcome = make_outcome(Path("there"), answers=[], skill=np.array([]))
     empty = replace(outcome, result=replace(outcome.result, n_annotations=np.zeros(5, np.int64)))
-    assert contents(list(export_files(empty, form)))
+    assert contents(list(find_format(form)(empty)))
 
 
 def test_the_card_counts_and_says_what_the_accuracy_is() -> None:
@@ -217,9 +217,9 @@ def test_many_rows_cross_chunks() -> None:
 def test_folder_formats_need_images() -> None:
     for form in ("imagefolder", "huggingface", "fiftyone"):
         with pytest.raises(DataError, match="have no images; choose a format that is a table"):
-            list(export_files(make_outcome(), form))
+            list(find_format(form)(make_outcome()))
 
 
 def test_an_unknown_format_is_refused_with_those_there_are() -> None:
     with pytest.raises(ConfigError, match="no format 'coco'; allowed: csv, jsonl"):
-        list(export_files(make_outcome(), "coco"))
+        find_format("coco")

@@ -1,6 +1,7 @@
 """The formats of `askless export` by name."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from askless.data.labels_out.card import dataset_card
 from askless.data.labels_out.crowd_tables import to_cleanlab, to_crowdkit
@@ -27,14 +28,20 @@ FORMATS: dict[str, Callable[[Outcome], Iterator[File]]] = {
 }
 
 
-def export_files(outcome: Outcome, form: str) -> Iterator[File]:
-    """All files of an export, its dataset card (README.md for Hugging Face) included.
+def find_format(form: str) -> Callable[[Outcome], Iterator[File]]:
+    """Makes all files of an export, its dataset card (README.md for Hugging Face) included.
+
+    What is returned raises DataError if the format needs images and there are none, or a library that is not
+    installed.
 
     Raises:
         ConfigError: there is no such format.
-        DataError: the format needs images and there are none, or a library that is not installed.
     """
     if form not in FORMATS:
         raise ConfigError(f"There is no format {form!r}; allowed: {', '.join(FORMATS)}.")
+    return partial(_with_card, form)
+
+
+def _with_card(form: str, outcome: Outcome) -> Iterator[File]:
     yield "README.md" if form == "huggingface" else "dataset_card.md", [dataset_card(outcome).encode()]
     yield from FORMATS[form](outcome)
