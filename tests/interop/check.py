@@ -90,7 +90,7 @@ def main() -> None:
     lines = pd.read_json(exports / "jsonl" / "labels.jsonl", lines=True)
     assert lines["label"].tolist() == labels["label"].tolist()
     print(
-        "crowd-kit, cleanlab, datasets, FiftyOne, Label Studio's converter and pandas read every export as it was written."
+        "crowd-kit, cleanlab, datasets, FiftyOne, Label Studio's converter, pandas: each reads what was written."
     )
 
 
