@@ -48,7 +48,7 @@ def make_folder(
     if has_features:
         values = np.random.default_rng(5).normal(size=(N_ITEMS, 4)) + 3 * np.eye(3, 4)[TRUTH]
         np.save(root / "features.npy", values.astype(np.float32))
-        made = {"model": "pixels", "source": "tests", "licence": "MIT"}
+        made = {"model": "pixels", "source": "https://example.org/pixels", "licence": "MIT"}
         (root / "features.json").write_text(json.dumps(made), encoding="utf-8")
     return root
 

@@ -91,16 +91,19 @@ def test_the_outcome_knows_every_answer(tmp_path: Path) -> None:
     assert len(list(outcome.annotations())) == 35
     assert set(outcome.decided_by) == {"known", "both", "machine"}
     assert (outcome.result.status == ItemStatus.KNOWN).sum() == 6
-    assert outcome.licences == ("Features: pixels from tests, MIT",)
+    assert outcome.licences == ("Features: pixels from https://example.org/pixels, MIT",)
     campaign.close()
 
 
 def test_licences_of_features(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "birds", has_features=False)
     assert feature_licences(folder) == ()
-    (folder / "features.json").write_text(json.dumps({"model": "x"}))
-    with pytest.raises(DataError, match=r"features\.json does not say how"):
-        feature_licences(folder)
+    (folder / "features.json").write_text(json.dumps({"model": "mine", "source": "/home/me/mine.onnx"}))
+    assert feature_licences(folder) == ("Features: mine, licence not known",)
+    for bad in ({"source": "x"}, ["model"]):
+        (folder / "features.json").write_text(json.dumps(bad))
+        with pytest.raises(DataError, match=r"features\.json does not say how"):
+            feature_licences(folder)
 
 
 def test_the_annotations_of_a_campaign_are_a_table(tmp_path: Path) -> None:

@@ -80,8 +80,10 @@ def feature_licences(folder: Path) -> tuple[str, ...]:
         return ()
     try:
         made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return (f"Features: {made['model']} from {made['source']}, {made['licence']}",)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        home = str(made.get("source", ""))
+        where = f" from {home}" if "://" in home else ""  # a path says nothing elsewhere
+        return (f"Features: {made['model']}{where}, {made.get('licence') or 'licence not known'}",)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} does not say how the features were made ({error!r}); make them anew.") from error
 
 

@@ -89,9 +89,7 @@ def main() -> None:
     assert pd.read_parquet(exports / "parquet" / "labels.parquet").equals(labels)
     lines = pd.read_json(exports / "jsonl" / "labels.jsonl", lines=True)
     assert lines["label"].tolist() == labels["label"].tolist()
-    print(
-        "crowd-kit, cleanlab, datasets, FiftyOne, Label Studio's converter, pandas: each reads what was written."
-    )
+    print("crowd-kit, cleanlab, datasets, FiftyOne, Label Studio's converter, pandas: each reads what was written.")
 
 
 if __name__ == "__main__":
