@@ -1,6 +1,7 @@
 """`askless simulate`."""
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -51,8 +52,8 @@ def simulate_command(
 
 
 def _as_setting(text: str) -> str:
-    """A folder of labelled data stands for dataset=FOLDER."""
-    return f"dataset={text}" if "=" not in text and Path(text).is_dir() else text
+    """A folder of labelled data stands for dataset=FOLDER, also one called digits."""
+    return f"dataset={os.path.join('.', text)}" if "=" not in text and Path(text).is_dir() else text
 
 
 def _run_name(config: SimulationConfig) -> str:
