@@ -90,6 +90,8 @@ def test_crowd_table_in_parquet(tmp_path: Path) -> None:
     (tmp_path / "y.parquet").write_text(CROWD)
     with pytest.raises(DataError, match="is not a Parquet file"):
         list(read_answers(tmp_path / "y.parquet"))
+    with pytest.raises(DataError, match=r"z\.parquet cannot be read"):
+        list(read_answers(tmp_path / "z.parquet"))
 
 
 def test_mturk_results(tmp_path: Path) -> None:
@@ -238,23 +240,32 @@ def tables(draw: st.DrawFn) -> bytes:
     return text.encode(errors="surrogatepass")
 
 
+VALID_CHOICE = st.fixed_dictionaries(
+    {"type": st.just("choices"), "value": st.fixed_dictionaries({"choices": st.lists(WORDS, min_size=1, max_size=1)})}
+)
+VALID_ANNOTATION = st.fixed_dictionaries(
+    {"result": st.lists(VALID_CHOICE, min_size=1, max_size=1)}, optional={"completed_by": LEAVES, "lead_time": LEAVES}
+)
+VALID_LINE = st.fixed_dictionaries(
+    {"source-ref": WORDS, "job": st.just(0), "job-metadata": st.fixed_dictionaries({"class-name": WORDS})}
+)
+
+
 def tasks() -> st.SearchStrategy[bytes]:
-    value = st.fixed_dictionaries({"choices": st.lists(WORDS, min_size=1, max_size=2)}) | NEAR_JSON
-    choice = st.fixed_dictionaries({"type": st.just("choices"), "value": value}, optional={"meta": NEAR_JSON})
+    choice = st.fixed_dictionaries({"type": st.just("choices"), "value": NEAR_JSON, "meta": NEAR_JSON})
     annotation = st.fixed_dictionaries(
         {"result": st.lists(choice | NEAR_JSON, max_size=2)},
-        optional={"completed_by": NEAR_JSON, "lead_time": LEAVES, "was_cancelled": LEAVES, "ground_truth": LEAVES},
+        optional={"completed_by": NEAR_JSON, "was_cancelled": LEAVES, "ground_truth": LEAVES},
     )
-    task = st.fixed_dictionaries({"data": NEAR_JSON, "annotations": st.lists(annotation | NEAR_JSON, max_size=3)})
+    annotations = st.lists(VALID_ANNOTATION | annotation | NEAR_JSON, max_size=3)
+    task = st.fixed_dictionaries({"data": NEAR_JSON, "annotations": annotations})
     return st.lists(task | NEAR_JSON, max_size=3).map(lambda value: json.dumps(value).encode())
 
 
 def manifests() -> st.SearchStrategy[bytes]:
-    line = st.fixed_dictionaries(
-        {"source-ref": WORDS | LEAVES},
-        optional={"job": LEAVES, "job-metadata": st.fixed_dictionaries({"class-name": WORDS}) | NEAR_JSON},
-    )
-    return st.lists(line | NEAR_JSON, max_size=4).map(lambda lines: "\n".join(map(json.dumps, lines)).encode())
+    line = st.fixed_dictionaries({"source-ref": LEAVES}, optional={"job": LEAVES, "job-metadata": NEAR_JSON})
+    lines = st.lists(VALID_LINE | line | NEAR_JSON, max_size=4)
+    return lines.map(lambda values: "\n".join(map(json.dumps, values)).encode())
 
 
 def cut(content: bytes, where: float) -> bytes:

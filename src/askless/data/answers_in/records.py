@@ -20,7 +20,7 @@ def read_records(path: Path) -> tuple[tuple[str, ...], Iterator[tuple[int, dict[
         DataError: the file cannot be read, also when the rows are used; a column comes twice.
     """
     records = _read_parquet(path) if is_parquet(path) else _read_csv(path)
-    header = tuple(next(records, ()))
+    header = tuple(name.strip() for name in next(records, ()))
     for name in header:
         if header.count(name) > 1:
             raise DataError(f"{path} has the column {name!r} twice; rename one of them.")
@@ -40,7 +40,7 @@ def _read_csv(path: Path) -> Iterator[list[str]]:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for fields in csv.reader(file):
                 if fields:
-                    yield [field.strip() for field in fields]
+                    yield fields
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     except (UnicodeDecodeError, csv.Error) as error:

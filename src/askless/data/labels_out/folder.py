@@ -87,17 +87,8 @@ def _fill(folder: Path, files: Iterable[File], place: Callable[[int, Path], None
                 file.writelines(content)
         n_files += 1
     (folder / SEAL).write_text(_digest(folder))
-    _sync(folder)
+    os.sync()  # one call for all files; fsync of 10,000 copies takes a minute
     return n_files
-
-
-def _sync(folder: Path) -> None:
-    """On disk before the folder gets its name."""
-    for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink():
-            descriptor = os.open(path, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
 
 
 def _is_untouched(folder: Path) -> bool:
