@@ -78,7 +78,8 @@ def test_init_then_add(askless: Command) -> None:
         (["init", "birds", "--images", "photos", "--labels-are", "silver"], "allowed: prototype, gold"),
         (["init", "birds", "--images", "photos", "--classes", "a,b", "sede=1"], "did you mean 'seed'"),
         (["init", "photos/bad.jpg", "--images", "photos", "--classes", "a,b"], "mend that, or write elsewhere"),
-        (["add", "birds", "--classes", "owl"], "make them by `askless init`"),
+        (["add", "birds", "--classes", "owl"], "There is no campaign at "),
+        (["add", "photos", "--classes", "owl"], "make them by `askless init`"),
         (["add", "birds"], "There is nothing to add"),
     ],
 )

@@ -192,7 +192,7 @@ def test_aggregate_takes_a_campaign(askless: Askless, birds: Path) -> None:
 
 
 def test_simulate_takes_a_campaign_and_its_run_can_be_exported(askless: Askless, tmp_path: Path) -> None:
-    make_folder(tmp_path / "digits", settings=QUICK, n_known=20)  # called as the built-in data set is
+    make_folder(tmp_path / "digits", settings=QUICK, n_known=20)  # as the built-in data set is called
     settings = ["n_prototypes_per_class=2", "learner.max_epochs=5", "crowd.n_annotators=4", "batch_size=4"]
     summary = json.loads(askless("simulate", "digits", *settings, "--out", "run", "--json"))
     assert (summary["dataset"], summary["n_items"], summary["n_prototypes"]) == ("digits", 14, 6)

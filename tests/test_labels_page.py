@@ -22,6 +22,8 @@ from small_folder import answer_some, make_folder
 PAGE = (Path(__file__).parents[1] / "docs/howto/labels-in-and-out.md").read_text(encoding="utf-8")
 OUT, IN, FROM_CAMPAIGN, END_TO_END = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 
+(IN_PYTHON,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+
 
 def run(block: str) -> Iterator[list[str]]:
     for line in block.splitlines():
@@ -44,6 +46,7 @@ def test_each_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     Path("batch.csv").write_text("HITId,WorkerId,Input.x,Answer.x\n1,ann,21.png,cat\n")
     assert len(list(run(IN))) == len(READERS)
     list(run(FROM_CAMPAIGN))
+    exec(compile(IN_PYTHON, "labels-in-and-out.md", "exec"), {})
     assert Path("labels.csv").exists()
 
 

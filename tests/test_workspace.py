@@ -49,21 +49,19 @@ def test_without_prototypes_the_machine_is_cross_validated(tmp_path: Path) -> No
     campaign.close()
 
 
-@pytest.mark.parametrize("what", ["items", "classes", "features", "settings", "no features"])
+@pytest.mark.parametrize("what", ["items", "classes", "settings", "no features"])
 def test_what_does_not_fit_is_one_sentence(tmp_path: Path, what: str) -> None:
     folder = make_folder(tmp_path / "birds", settings=QUICK)
     open_campaign(folder).close()
     match what:
         case "items":
             text = (folder / "items.csv").read_text()
-            (folder / "items.csv").write_text(text.replace("a/same.png", "renamed.png"))
-            expected = pytest.raises(DataError, match="are no longer those that")
+            (folder / "items.csv").write_text(text.replace("a/same.png,", "renamed.png,", 1))
+            expected = pytest.raises(DataError, match=r"Item 0 was 'a/same\.png' and is 'renamed\.png'")
         case "classes":
-            (folder / "classes.json").write_text('["cat", "dog/wolf", "emu"]')
-            expected = pytest.raises(DataError, match="are no longer those that")
-        case "features":
-            np.save(folder / "features.npy", np.zeros((N_ITEMS, 4), np.float32))
-            expected = pytest.raises(DataError, match="not those the campaign was made with")
+            (folder / "classes.json").write_text('["cat", "dog/wolf"]')
+            (folder / "items.csv").write_text((folder / "items.csv").read_text().replace(",other,", ",cat,"))
+            expected = pytest.raises(DataError, match="Class 2 was 'other' and is missing")
         case "no features":
             (folder / "features.npy").unlink()
             expected = pytest.raises(DataError, match=r"features\.npy cannot be read")
@@ -73,6 +71,25 @@ def test_what_does_not_fit_is_one_sentence(tmp_path: Path, what: str) -> None:
             expected = pytest.raises(ConfigError, match="did you mean 'seed'")
     with expected:
         open_campaign(folder)
+
+
+@pytest.mark.parametrize("has_features", [True, False])
+def test_new_items_are_taken_up_and_old_answers_stay(tmp_path: Path, has_features: bool) -> None:
+    folder = make_folder(tmp_path / "birds", settings=QUICK, has_features=has_features)
+    campaign = open_campaign(folder)
+    campaign.record("ann", [Answer(9, 0)])
+    campaign.refresh()
+    campaign.close()
+    with (folder / "items.csv").open("a") as file:
+        file.write(f"new.png,new.png,8,8,1,{'0' * 32},,\n")
+    if has_features:
+        values = np.load(folder / "features.npy")
+        np.save(folder / "features.npy", np.concatenate([values, values[-1:]]))
+    again = open_campaign(folder)
+    assert again.dataset.items == (*ITEMS, "new.png")
+    assert take_outcome(again, "birds").posterior.shape == (N_ITEMS + 1, 3)
+    assert list(again.answers()) == [("ann", Answer(9, 0))]
+    again.close()
 
 
 def test_the_outcome_knows_every_answer(tmp_path: Path) -> None:

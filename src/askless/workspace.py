@@ -22,25 +22,20 @@ def open_campaign(folder: Path) -> Campaign:
     """The campaign of a folder that `askless init` made; its log is begun at the first use.
 
     Without features.npy the method of the settings goes without its machine, and so does the log from then on. A
-    machine that should be validated on prototypes, of which there are none, is cross-validated (`cv_3`) instead.
+    machine that should be validated on prototypes, of which there are none, is cross-validated (`cv_3`) instead. What
+    `askless add` or `askless embed` has made since then is taken up.
 
     Raises:
-        DataError: items, classes or features cannot be used, or are not those that the log was begun with.
+        DataError: items, classes or features cannot be used, or old ones are not as they were.
         ConfigError: settings that do not fit.
         StoreError: the log cannot be used.
     """
     place = CampaignFolder(folder)
-    dataset = place.dataset()
+    dataset, prototypes = place.dataset(), place.prototypes()
     if place.log.exists():
-        campaign = Campaign.open(place.log, _features(place, dataset.n_items, _has_machine(place.log)))
-        if (campaign.dataset.items, campaign.dataset.classes) != (dataset.items, dataset.classes):
-            campaign.close()
-            raise DataError(
-                f"The items or classes of {folder} are no longer those that {place.log.name} was begun with; bring the "
-                "old items.csv and classes.json back."
-            )
-        return campaign
-    settings, prototypes = place.read_config(), place.prototypes()
+        features = _features(place, dataset.n_items, _has_machine(place.log))
+        return Campaign.extend(place.log, dataset, features, prototypes=prototypes)
+    settings = place.read_config()
     config = _fitting(settings.campaign, place.features.exists(), prototypes)
     features = _features(place, dataset.n_items, config.learner.algo != "dummy")
     return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pictures import fill, jpeg, write_shard
 
+from askless.data import shard as shard_module
 from askless.data.formats.anywhere import list_images
 from askless.data.formats.listing import Candidate, Listing
 from askless.data.shard import read_source
@@ -131,7 +132,7 @@ def test_a_metadata_file_at_the_top_names_files_below(tmp_path: Path) -> None:
         listed(photos)
 
 
-def test_shards_of_samples(tmp_path: Path) -> None:
+def test_shards_of_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cat, dog = jpeg(0), jpeg(1)
     members = {
         "d/1.jpg": cat,
@@ -153,6 +154,9 @@ def test_shards_of_samples(tmp_path: Path) -> None:
     assert labels(listing) == {f"000.tar::{name}": label for name, label in known.items()}
     assert read_source(tmp_path, listing.candidates[0].path) == cat
     assert read_source(tmp_path, "000.tar::2.left.png") == dog
+    monkeypatch.setattr(shard_module, "MAX_BYTES", 3)
+    with pytest.raises(DataError, match="larger than 0 MB"):
+        read_source(tmp_path, "000.tar::2.left.png")
     for path, reason in (("000.tar::7.jpg", "not in its tar file"), ("001.tar::1.jpg", "unreadable: .*No such file")):
         with pytest.raises(DataError, match=reason):
             read_source(tmp_path, path)

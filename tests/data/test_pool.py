@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from askless.data.pool import TASKS_PER_CHUNK, call_for_each
+from askless.data.pool import call_for_each
 
 
 def square_or_die(number: int) -> int:
@@ -23,7 +23,7 @@ def fail(number: int) -> int:
 
 
 def test_a_task_that_kills_its_process_has_no_outcome_and_all_others_have() -> None:
-    tasks = list(range(2 * TASKS_PER_CHUNK + 5))
+    tasks = list(range(40))
     outcomes = dict(call_for_each(square_or_die, tasks, 2))
     assert outcomes == {number: None if number in (3, 20, 21) else number * number for number in tasks}
 

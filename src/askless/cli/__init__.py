@@ -21,6 +21,7 @@ COMMANDS = {
     "aggregate": "Find the labels of a table of annotations that is there already, or of a campaign.",
     "import": "Record answers that people gave elsewhere.",
     "export": "Write the labels of a campaign in a format that other tools read.",
+    "data": "Fetch public data that askless works with and may not ship.",
     "settings": "List every setting with its default and what it means.",
 }
 """Each command is the `app` of the module of its name; the text is what `askless --help` says of it."""

@@ -120,15 +120,15 @@ def add(
     Raises:
         DataError: no campaign, no images, a class that cannot be one; nothing is written.
     """
-    items = folder.read_items().rows()
-    old = folder.read_classes()
-    names = {one.name for one in old}
-    complete = check_names([*old, *_with_examples(folder, [one for one in classes if one.name not in names])])
-    listing = Listing(folder.root) if source is None else list_images(source, folder.root)
     with _alone(folder):
+        items = folder.read_items().rows()
+        old = folder.read_classes()
+        names = {one.name for one in old}
+        complete = check_names([*old, *_with_examples(folder, [one for one in classes if one.name not in names])])
+        listing = Listing(folder.root) if source is None else list_images(source, folder.root)
         replace_text(folder.classes, to_json(complete))
         merged = _take_in(folder, listing, items, Labels(complete), labels_are, on_progress)
-    return _summary(folder, len(merged.rows) - len(items), merged.n_unused_labels)
+        return _summary(folder, len(merged.rows) - len(items), merged.n_unused_labels)
 
 
 def _take_in(
@@ -179,9 +179,9 @@ def _settings_text(folder: CampaignFolder, source: Path, labels_are: Use, settin
     for key in table:
         if key not in allowed:
             raise ConfigError(f"{key} is a setting of simulations only; a campaign has {', '.join(allowed)}.")
-    images = {"source": path_from(folder.root, str(source.absolute()))} | (
-        {"labels_are": labels_are} if labels_are else {}
-    )
+    images = {"source": path_from(folder.root, str(source.absolute()))}
+    if labels_are:
+        images["labels_are"] = labels_are
     return tomli_w.dumps({"format": 1, "images": images, "campaign": table})
 
 
@@ -260,6 +260,8 @@ def _kind(reason: str) -> str:
 @contextmanager
 def _alone(folder: CampaignFolder) -> Iterator[None]:
     """Two processes in one folder would mix their images."""
+    if not folder.root.is_dir():
+        raise DataError(f"There is no campaign at {folder.root}; make one by `askless init`.")
     lock = FileLock(folder.root / ".lock")
     try:
         lock.acquire(timeout=0)
