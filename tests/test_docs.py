@@ -88,9 +88,9 @@ def test_the_commands_about_the_papers_code_run_at_a_small_size(
         assert result.exit_code == 0, (arguments, result.output)
 
 
-def test_every_command_on_a_page_is_run_by_a_test_above() -> None:
-    """A new page with commands needs a test of its own here."""
-    tests = Path(__file__).read_text(encoding="utf-8")
+def test_every_command_on_a_page_is_run_by_a_test() -> None:
+    """A new page with commands needs a test of its own, here or beside."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
     for page in PAGES:
         shown = re.findall(r"```(?:sh)?\n((?:.*\n)*?)```", page.read_text(encoding="utf-8"))
         if any(line.startswith("askless ") for block in shown for line in block.splitlines()):
