@@ -1,6 +1,7 @@
 """A campaign that gains items, classes, known labels or other features while it is under way."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,8 +50,8 @@ def begin(path: Path, **settings: object) -> None:
     campaign.close()
 
 
-def extend(path: Path, dataset: Dataset = MORE, features: Features = MORE_FEATURES, **known: Prototypes) -> Campaign:
-    return Campaign.extend(path, dataset, features, clock=Clock(), **known)
+def extend(path: Path, dataset: Dataset = MORE, features: Features = MORE_FEATURES, **more: Any) -> Campaign:
+    return Campaign.extend(path, dataset, features, clock=Clock(), **more)
 
 
 def test_what_is_new_is_asked_about_and_what_was_stays(path: Path) -> None:
@@ -188,3 +189,43 @@ def test_features_must_fit_and_given_priors_cannot_grow(path: Path) -> None:
     assert campaign.prior_counts.tolist() == (np.eye(K) + 1).tolist()
     assert [entry.kind for entry in read(campaign)][-1] == Kind.EXTENDED
     campaign.close()
+
+
+def test_other_settings_hold_from_here_on(path: Path) -> None:
+    begin(path, max_risk=0.0)
+    config = create(prototypes=PROTOTYPES, learner=QUICK_LEARNER, budget=9, prior={"strength": 3.0}).config
+    campaign = extend(path, DATASET, FEATURES, config=config)
+    assert campaign.config == config
+    np.testing.assert_allclose(campaign.prior_counts, create(prior={"strength": 3.0}).prior_counts)
+    campaign.close()
+    again = reopen(path)
+    assert again.config == config
+    assert len(read(again)) == len(read_file(path))
+    again.close()
+
+
+def test_settings_that_do_not_fit_change_nothing(path: Path) -> None:
+    campaign = create(path, prior_counts=np.eye(K) + 1)
+    campaign.close()
+    before = read_file(path)
+    with pytest.raises(ConfigError, match="validated on prototypes and there are none"):
+        extend(path, DATASET, FEATURES, config=create(prototypes=PROTOTYPES, learner=QUICK_LEARNER).config)
+    with pytest.raises(ConfigError, match="neither classes nor the prior can change"):
+        extend(path, DATASET, FEATURES, config=create(prior={"strength": 3.0}).config)
+    with pytest.raises(ConfigError, match="means no learner, but one was given"):
+        Campaign.extend(path, DATASET, Features(FEATURES.values + 1), learner=Fixed())
+    assert read_file(path) == before
+
+
+class Fixed:
+    def fit(self, X: object, soft_targets: object, weights: object) -> None: ...
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        return np.full((len(X), K), 1 / K)
+
+
+def test_a_prior_of_an_oracle_cannot_grow(path: Path) -> None:
+    """Its settings alone cannot make it anew."""
+    begin(path, prior_counts=np.eye(K) + 1, prior={"kind": "homogeneous"})
+    with pytest.raises(ConfigError, match="prior counts of its own for 3 classes"):
+        extend(path)

@@ -28,15 +28,22 @@ def test_a_folder_begins_its_log_once_and_opens_it_later(tmp_path: Path) -> None
     again.close()
 
 
-def test_without_features_people_decide_alone_also_when_features_come_later(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "birds", has_features=False, settings=QUICK)
+def test_without_features_people_decide_alone_until_there_are_some(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "birds", settings=QUICK)
+    features = (folder / "features.npy").read_bytes()
+    (folder / "features.npy").unlink()
     campaign = open_campaign(folder)
-    assert campaign.config.learner.algo == "dummy"
+    campaign.record("ann", [Answer(9, 0)])
+    campaign.refresh()
+    assert campaign.estimate.machine is None
     campaign.close()
-    np.save(folder / "features.npy", np.zeros((N_ITEMS, 2), np.float32))
-    again = open_campaign(folder)
-    assert again.estimate.machine is None
-    again.close()
+    (folder / "features.npy").write_bytes(features)
+    for _ in range(2):
+        again = open_campaign(folder)
+        assert again.config.learner.algo == "mlp"
+        assert again.estimate.machine is not None
+        assert list(again.answers()) == [("ann", Answer(9, 0))]
+        again.close()
 
 
 def test_without_prototypes_the_machine_is_cross_validated(tmp_path: Path) -> None:
@@ -64,7 +71,7 @@ def test_what_does_not_fit_is_one_sentence(tmp_path: Path, what: str) -> None:
             expected = pytest.raises(DataError, match="Class 2 was 'other' and is missing")
         case "no features":
             (folder / "features.npy").unlink()
-            expected = pytest.raises(DataError, match=r"features\.npy cannot be read")
+            expected = pytest.raises(DataError, match=r"features\.npy, by which the machine .* learns, is gone")
         case _:
             (folder / "log.db").unlink()
             (folder / "askless.toml").write_text("[campaign]\nseeed = 3\n")

@@ -1,10 +1,7 @@
 """A campaign: ask, tell, refresh, status, result. People, a simulated crowd and a notebook all come in here."""
 
-import io
-import json
 import threading
 import time
-from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,22 +10,22 @@ from typing import Self
 
 import numpy as np
 
-from askless.config import CampaignConfig, LearnerSettings
-from askless.core import confusion
+from askless.answering import check_answers, keep_answers
+from askless.config import CampaignConfig
 from askless.core.learner import Learner, NetworkMaker, name_of
 from askless.core.machine import check_settings
 from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
 from askless.core.sampler import Assignment, Workload, plan
-from askless.core.tanh_network import TanhNetwork
 from askless.errors import AnswerError, ConfigError, DataError
 from askless.estimates import Estimates, digest
-from askless.extension import Addition, add, find_addition
+from askless.learners import choose_learner
+from askless.parts import Parts, check_one_row_per_item
 from askless.randomness import generator
 from askless.results import Receipt, Result, Status
 from askless.store.entries import Kind
 from askless.store.journal import Append, Journal
 from askless.store.ledger import Ledger
-from askless.store.log import Log, create_log, open_log, read_entries, read_header, read_items
+from askless.store.log import Log, create_log, open_log, read_entries
 from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, IntArray, Prototypes
 
 
@@ -44,21 +41,13 @@ class Campaign:
     ) -> None:
         self._features = features
         self._refreshing = threading.RLock()  # taken before the journal's lock, never while that one is held
-        with log.reading() as connection:
-            header = read_header(connection)
-            self.dataset, self.prototypes = read_items(connection, tuple(json.loads(header["classes"])))
-        self.config = CampaignConfig.model_validate_json(header["config"])
-        self.seed = int(header["seed"])
-        self.prior_counts: FloatArray = np.load(io.BytesIO(header["prior_counts"]), allow_pickle=False)
-        self._fingerprint = header["features"].decode()
-        self._learner_name = header["learner"].decode()
-        self._journal = Journal(log, self.dataset.n_items, self.dataset.n_classes, clock)
-        with self._journal.reading() as ledger:
-            extensions = list(ledger.extensions)
-        for entry in extensions:
-            self._take(entry.payload or {})
-        self._journal.n_extensions = len(extensions)
-        self._learner = _chosen(self.config.learner, learner, features, self.dataset)
+        first, *later = Parts.history(log)
+        self._parts = parts = later[-1] if later else first
+        self._journal = Journal(log, first.dataset.n_items, first.dataset.n_classes, clock)
+        self._journal.n_extensions = len(later)
+        self.dataset, self.prototypes, self.config = parts.dataset, parts.prototypes, parts.config
+        self.seed, self.prior_counts = parts.seed, parts.prior_counts
+        self._learner = choose_learner(self.config.learner, learner, features.values.shape[1], self.dataset.n_classes)
         self._estimates = Estimates(
             self._journal, features, self.prototypes, self.prior_counts, self.config, self.seed, self._learner
         )
@@ -95,36 +84,11 @@ class Campaign:
             DataError, ConfigError: parts that do not fit together; nothing is written.
             StoreError: `path` exists already or cannot be written.
         """
-        prototypes = prototypes or Prototypes.none()
-        prototypes.check_fit(dataset)
-        _check_one_row_per_item(features, dataset)
-        if len(prototypes) == dataset.n_items:
-            raise DataError(
-                "Every item is a prototype, so there is nothing to label; add items or take prototypes away."
-            )
-        if not isinstance(seed, int | np.integer) or seed < 0:
-            raise ConfigError(f"seed={seed!r} does not fit: allowed is a whole number of 0 or more.")
-        if learner is not None and config.learner.algo != "mlp":
-            means = "no learner" if config.learner.algo == "dummy" else "the one of learner.module"
-            raise ConfigError(
-                f"learner.algo={config.learner.algo} means {means}, but one was given; set learner.algo=mlp."
-            )
-        chosen = _chosen(config.learner, learner, features, dataset)
-        check_settings(config.learner, prototypes, chosen)
-        if prior_counts is None:
-            prior_counts = confusion.prior_counts(config.prior, dataset.n_classes)
-        prior_counts = confusion.check_prior_counts(prior_counts, dataset.n_classes)
-        stored = io.BytesIO()
-        np.save(stored, prior_counts)
-        header = {
-            "config": config.model_dump_json().encode(),
-            "seed": str(int(seed)).encode(),
-            "classes": json.dumps(dataset.classes).encode(),
-            "prior_counts": stored.getvalue(),
-            "features": features.fingerprint.encode(),
-            "learner": ("" if learner is None else name_of(learner)).encode(),
-        }
-        log = create_log(None if path is None else Path(path), dataset, prototypes, header)
+        known = prototypes or Prototypes.none()
+        parts = Parts.of_new_campaign(dataset, known, config, seed, prior_counts, features)
+        chosen = _check_learner(parts, learner, features)
+        parts = replace(parts, learner="" if learner is None else name_of(learner))
+        log = create_log(None if path is None else Path(path), dataset, parts.prototypes, parts.to_header())
         return cls(log, features, chosen, clock)
 
     @classmethod
@@ -160,41 +124,44 @@ class Campaign:
         features: Features,
         *,
         prototypes: Prototypes | None = None,
+        config: CampaignConfig | None = None,
         learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
-        """Goes on with more items, classes or known labels, or with other features; with nothing new, as `open`.
+        """Goes on with more items, classes or known labels, other features or settings; with nothing new, as `open`.
 
         What there was keeps its place: new items and classes come after the old ones. From here on everything is
-        inferred from the new features, and a campaign that had stopped goes on. Whoever has the campaign open must
-        open it again.
+        inferred from what is new, and a campaign that had stopped goes on. Whoever has the campaign open must open it
+        again.
 
         Args:
             path: of the log.
             dataset: the items and classes that there were, and new ones behind them.
             features: (N, D) of all items.
             prototypes: all items whose label is known; none leaves them as they were.
+            config: all settings from here on; none leaves them as they were.
             learner: as for `open`.
             clock: as for `open`.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
             DataError: an old item, class or known label is not as it was, or parts do not fit together.
-            ConfigError: new classes in a campaign whose prior counts were given and not made from its settings.
+            ConfigError: settings that do not fit; new classes or another prior in a campaign whose prior counts were
+                given and not made from its settings.
         """
         log = open_log(Path(path))
         try:
             campaign = cls(log, features, learner, clock)
-            _check_one_row_per_item(features, dataset)
-            before = campaign.dataset, campaign.prototypes
-            after = dataset, prototypes or campaign.prototypes
+            check_one_row_per_item(features, dataset)
+            before = campaign._parts
             with campaign._journal.writing() as (_, append):
-                addition = find_addition(before, after, features.fingerprint)
-                if addition["classes"]:
-                    campaign._check_prior_can_grow()
-                if addition != {"items": [], "known": [], "classes": [], "features": campaign._fingerprint}:
+                addition = before.find_addition(
+                    dataset, prototypes or before.prototypes, features.fingerprint, config or before.config
+                )
+                if addition:
+                    _check_learner(before.after(addition), learner, features)
                     append(Kind.EXTENDED, payload=addition)
-            campaign = cls(log, features, campaign._learner, clock)
+            campaign = cls(log, features, learner, clock)
             campaign._check_same_parts(learner)
         except Exception:
             log.close()
@@ -282,8 +249,8 @@ class Campaign:
                     raise AnswerError(
                         f"Item {answer.item!r} is not in batch {batch_id}; answer only the items that it holds."
                     )
-            self._check_answers(answers, lease.annotator, ledger)
-            return _keep(answers, lease.annotator, lease.batch.id, ledger, append)
+            check_answers(answers, lease.annotator, ledger)
+            return keep_answers(answers, lease.annotator, lease.batch.id, ledger, append)
 
     def record(self, annotator: str, answers: Sequence[Answer]) -> Receipt:
         """Keeps answers that an annotator gave elsewhere: like `tell`, but without a batch.
@@ -299,13 +266,9 @@ class Campaign:
             ConfigError: the annotator cannot join; see `join`.
         """
         with self._journal.writing() as (ledger, append):
-            N = self.dataset.n_items
-            for answer in answers:
-                if not 0 <= answer.item < N:
-                    raise AnswerError(f"There is no item {answer.item}; allowed is 0 to {N - 1}.")
-            self._check_answers(answers, ledger.index.get(annotator, len(ledger.index)), ledger)
+            check_answers(answers, ledger.index.get(annotator, len(ledger.index)), ledger)
             self._join([annotator], ledger, append)
-            return _keep(answers, ledger.index[annotator], None, ledger, append)
+            return keep_answers(answers, ledger.index[annotator], None, ledger, append)
 
     def release(self, batch_id: int) -> None:
         """Gives the unanswered items of a batch back; one that is answered or over already stays as it is."""
@@ -491,21 +454,6 @@ class Campaign:
             rng=generator(self.seed, "ask", ledger.position),
         )
 
-    def _check_answers(self, answers: Sequence[Answer], annotator: int, ledger: Ledger) -> None:
-        K = self.dataset.n_classes
-        used = ChainMap[bytes, tuple[int, int]]({}, ledger.answer_ids)
-        for answer in answers:
-            if answer.label is not None and not 0 <= answer.label < K:
-                raise AnswerError(
-                    f"The label {answer.label!r} is no class; allowed is 0 to {K - 1}, or None for a skip."
-                )
-            if answer.id is not None:
-                by, item = used.setdefault(answer.id, (annotator, answer.item))
-                if (by, item) != (annotator, answer.item):
-                    raise AnswerError(
-                        f"The answer id {answer.id!r} was used for item {item} before; make a new id for every answer."
-                    )
-
     def _check_askable(self, name: str, items: IntArray) -> None:
         N = self.dataset.n_items
         if len(items) and not 0 <= items.min() <= items.max() < N:
@@ -513,83 +461,26 @@ class Campaign:
                 f"{name!r} cannot be asked about items {items.min()} to {items.max()}; give indices from 0 to {N - 1}."
             )
 
-    def _take(self, addition: Addition) -> None:
-        """Goes on with what an `extended` entry brought."""
-        self.dataset, self.prototypes = add(addition, self.dataset, self.prototypes)
-        self._fingerprint = addition["features"]
-        if addition["classes"]:
-            self.prior_counts = confusion.prior_counts(self.config.prior, self.dataset.n_classes)
-
-    def _check_prior_can_grow(self) -> None:
-        K = self.dataset.n_classes
-        if not np.array_equal(self.prior_counts, confusion.prior_counts(self.config.prior, K)):
-            raise ConfigError(
-                f"The campaign was made with prior counts of its own for {K} classes, so none can be added; start "
-                "another campaign."
-            )
-
     def _check_same_parts(self, learner: Learner | NetworkMaker | None) -> None:
-        if self._features.fingerprint != self._fingerprint:
+        if self._features.fingerprint != self._parts.fingerprint:
             raise DataError(
                 f"These features ({self._features.values.shape}) are not those the campaign was made with; "
                 "open it with the same file."
             )
         given = "" if learner is None else name_of(learner)
-        if given != self._learner_name:
+        if given != self._parts.learner:
             raise ConfigError(
-                f"The campaign was made with {self._learner_name or 'the built-in learner'}, "
+                f"The campaign was made with {self._parts.learner or 'the built-in learner'}, "
                 f"not {given or 'the built-in learner'}; open it with the same."
             )
 
 
-def _keep(answers: Sequence[Answer], annotator: int, batch: int | None, ledger: Ledger, append: Append) -> Receipt:
-    """Appends what is new in checked answers of one annotator."""
-    said = ledger.said[annotator]
-    n_accepted = n_repeated = 0
-    refused: list[int] = []
-    for answer in answers:
-        if answer.item not in said:
-            kind = Kind.ANSWERED if answer.label is not None else Kind.SKIPPED
-            n_accepted += 1
-        elif said[answer.item] == answer.label:
-            n_repeated += 1
-            continue
-        else:
-            kind = Kind.REFUSED
-            refused.append(answer.item)
-            if (annotator, answer.item, answer.label) in ledger.refused:
-                continue
-        append(
-            kind,
-            batch=batch,
-            annotator=annotator,
-            item=answer.item,
-            label=answer.label,
-            response_ms=answer.response_ms,
-            answer_id=answer.id,
-        )
-    return Receipt(n_accepted, n_repeated, tuple(refused))
-
-
-def _check_one_row_per_item(features: Features, dataset: Dataset) -> None:
-    if len(features) != dataset.n_items:
-        raise DataError(f"There are {len(features)} rows of features for {dataset.n_items} items; give one per item.")
-
-
-def _chosen(
-    settings: LearnerSettings, learner: Learner | NetworkMaker | None, features: Features, dataset: Dataset
-) -> Learner | NetworkMaker:
-    """The learner that was given, or else the one that the settings name; a network is tried before it is needed."""
-    if learner is None:
-        learner = TanhNetwork
-        if settings.module is not None:
-            from askless.torch_learner import load_learner  # torch is an extra
-
-            learner = load_learner(settings.module, settings.device)
-    if not isinstance(learner, Learner | NetworkMaker):
-        raise ConfigError(
-            f"{learner!r} is no learner; give an object with fit and predict_proba, or TorchLearner(make)."
-        )
-    if not isinstance(learner, Learner):
-        learner(features.values.shape[1], dataset.n_classes, settings, generator(0, "trial"))
-    return learner
+def _check_learner(parts: Parts, given: Learner | NetworkMaker | None, features: Features) -> Learner | NetworkMaker:
+    """The learner of these parts, tried; raises ConfigError if it does not fit."""
+    settings = parts.config.learner
+    if given is not None and settings.algo != "mlp":
+        means = "no learner" if settings.algo == "dummy" else "the one of learner.module"
+        raise ConfigError(f"learner.algo={settings.algo} means {means}, but one was given; set learner.algo=mlp.")
+    chosen = choose_learner(settings, given, features.values.shape[1], parts.dataset.n_classes)
+    check_settings(settings, parts.prototypes, chosen)
+    return chosen

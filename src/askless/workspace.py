@@ -8,22 +8,23 @@ from typing import Any
 import numpy as np
 
 from askless.campaign import Campaign
-from askless.config import CampaignConfig, LearnerSettings
+from askless.config import LearnerSettings
 from askless.data.features import read_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
 from askless.data.table import AnnotationTable
 from askless.errors import DataError
-from askless.store.log import open_log, read_header
+from askless.parts import Parts
+from askless.store.log import open_log
 from askless.types import Annotations, Features, Prototypes
 
 
 def open_campaign(folder: Path) -> Campaign:
     """The campaign of a folder that `askless init` made; its log is begun at the first use.
 
-    Without features.npy the method of the settings goes without its machine, and so does the log from then on. A
-    machine that should be validated on prototypes, of which there are none, is cross-validated (`cv_3`) instead. What
-    `askless add` or `askless embed` has made since then is taken up.
+    Without features.npy the method of the settings goes without its machine until there is one. A machine that should
+    be validated on prototypes, of which there are none, is cross-validated (`cv_3`) instead. What `askless add` or
+    `askless embed` has made since then is taken up; other settings are those that the log was begun with.
 
     Raises:
         DataError: items, classes or features cannot be used, or old ones are not as they were.
@@ -31,14 +32,23 @@ def open_campaign(folder: Path) -> Campaign:
         StoreError: the log cannot be used.
     """
     place = CampaignFolder(folder)
-    dataset, prototypes = place.dataset(), place.prototypes()
-    if place.log.exists():
-        features = _features(place, dataset.n_items, _has_machine(place.log))
-        return Campaign.extend(place.log, dataset, features, prototypes=prototypes)
-    settings = place.read_config()
-    config = _fitting(settings.campaign, place.features.exists(), prototypes)
-    features = _features(place, dataset.n_items, config.learner.algo != "dummy")
-    return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed)
+    dataset, prototypes, settings = place.dataset(), place.prototypes(), place.read_config()
+    has_features = place.features.exists()
+    learner = _fitting(settings.campaign.learner, has_features, prototypes)
+    if not place.log.exists():
+        features = _features(place, dataset.n_items)
+        config = settings.campaign.model_copy(update={"learner": learner})
+        return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed)
+    with closing(open_log(place.log)) as log:
+        config = Parts.history(log)[-1].config
+    if config.learner.algo == "dummy":
+        config = config.model_copy(update={"learner": learner})
+    elif not has_features:
+        raise DataError(
+            f"{place.features}, by which the machine of this campaign learns, is gone; bring it back, or make it anew "
+            "by `askless embed`."
+        )
+    return Campaign.extend(place.log, dataset, _features(place, dataset.n_items), prototypes=prototypes, config=config)
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
@@ -100,21 +110,14 @@ def annotation_table(campaign: Campaign) -> AnnotationTable:
     )
 
 
-def _has_machine(log_path: Path) -> bool:
-    with closing(open_log(log_path)) as log, log.reading() as connection:
-        config = CampaignConfig.model_validate_json(read_header(connection)["config"])
-    return config.learner.algo != "dummy"
-
-
-def _fitting(config: CampaignConfig, has_features: bool, prototypes: Prototypes) -> CampaignConfig:
-    learner = config.learner
+def _fitting(learner: LearnerSettings, has_features: bool, prototypes: Prototypes) -> LearnerSettings:
     if not has_features:
-        learner = LearnerSettings(algo="dummy")
-    elif not len(prototypes) and learner.algo != "dummy" and not learner.n_folds:
-        learner = learner.model_copy(update={"calibrate": "cv_3", "prototype_as_val": False})
-    return config.model_copy(update={"learner": learner})
+        return LearnerSettings(algo="dummy")
+    if not len(prototypes) and learner.algo != "dummy" and not learner.n_folds:
+        return learner.model_copy(update={"calibrate": "cv_3", "prototype_as_val": False})
+    return learner
 
 
-def _features(place: CampaignFolder, n_items: int, has_machine: bool) -> Features:
-    """A method without a machine never looks at features: one column of zeros stands for them."""
-    return read_features(place.features) if has_machine else Features(np.zeros((n_items, 1), np.float32))
+def _features(place: CampaignFolder, n_items: int) -> Features:
+    """One column of zeros stands for features that are not there."""
+    return read_features(place.features) if place.features.exists() else Features(np.zeros((n_items, 1), np.float32))

@@ -16,8 +16,9 @@ class Kind(StrEnum):
     released, expired: batch; what is left of the lease is free again.
     refreshed: payload {"upto", "confident", "digest"}.
     stopped: payload {"reason"}.
-    extended: payload {"items", "known", "classes", "features"}: new items as [id, image], newly known labels as
-        [item, label], new classes, the fingerprint of the features from here on; work goes on if it had stopped.
+    extended: payload {"items", "known", "classes", "features", "config"}: new items as [id, image], newly known labels
+        as [item, label], new classes, the fingerprint of the features and the settings from here on (none: as they
+        were); work goes on if it had stopped.
     """
 
     JOINED = "joined"

@@ -154,9 +154,10 @@ def read_items(connection: Connection, classes: tuple[str, ...]) -> tuple[Datase
     return dataset, Prototypes(*np.array(known, np.int64).reshape(-1, 2).T)
 
 
-def read_entries(connection: Connection, after: int = 0) -> Iterator[Entry]:
-    """Entries behind position `after`, in order."""
-    for row in connection.execute(READ_ENTRIES, {"after": after}):
+def read_entries(connection: Connection, after: int = 0, kind: Kind | None = None) -> Iterator[Entry]:
+    """Entries behind position `after`, in order; all, or those of one kind."""
+    wanted = READ_ENTRIES if kind is None else READ_ENTRIES.where(schema.entry.c.kind == kind.value)
+    for row in connection.execute(wanted, {"after": after}):
         try:
             payload = None if row.payload is None else json.loads(row.payload)
             yield Entry(row[0], Kind(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8], payload)

@@ -1,0 +1,59 @@
+"""What a log takes of the answers of one annotator: checked, then kept, known already, or refused."""
+
+from collections import ChainMap
+from collections.abc import Sequence
+
+from askless.errors import AnswerError
+from askless.results import Receipt
+from askless.store.entries import Kind
+from askless.store.journal import Append
+from askless.store.ledger import Ledger
+from askless.types import Answer
+
+
+def check_answers(answers: Sequence[Answer], annotator: int, ledger: Ledger) -> None:
+    """Raises AnswerError for an item or label that does not exist, or an id that was used for another answer."""
+    N, K = ledger.n_items, ledger.n_classes
+    used = ChainMap[bytes, tuple[int, int]]({}, ledger.answer_ids)
+    for answer in answers:
+        if not 0 <= answer.item < N:
+            raise AnswerError(f"There is no item {answer.item}; allowed is 0 to {N - 1}.")
+        if answer.label is not None and not 0 <= answer.label < K:
+            raise AnswerError(f"The label {answer.label!r} is no class; allowed is 0 to {K - 1}, or None for a skip.")
+        if answer.id is not None:
+            by, item = used.setdefault(answer.id, (annotator, answer.item))
+            if (by, item) != (annotator, answer.item):
+                raise AnswerError(
+                    f"The answer id {answer.id!r} was used for item {item} before; make a new id for every answer."
+                )
+
+
+def keep_answers(
+    answers: Sequence[Answer], annotator: int, batch: int | None, ledger: Ledger, append: Append
+) -> Receipt:
+    """Appends what is new in checked answers; `batch` is none for answers that were given elsewhere."""
+    said = ledger.said[annotator]
+    n_accepted = n_repeated = 0
+    refused: list[int] = []
+    for answer in answers:
+        if answer.item not in said:
+            kind = Kind.ANSWERED if answer.label is not None else Kind.SKIPPED
+            n_accepted += 1
+        elif said[answer.item] == answer.label:
+            n_repeated += 1
+            continue
+        else:
+            kind = Kind.REFUSED
+            refused.append(answer.item)
+            if (annotator, answer.item, answer.label) in ledger.refused:
+                continue
+        append(
+            kind,
+            batch=batch,
+            annotator=annotator,
+            item=answer.item,
+            label=answer.label,
+            response_ms=answer.response_ms,
+            answer_id=answer.id,
+        )
+    return Receipt(n_accepted, n_repeated, tuple(refused))
