@@ -1,11 +1,13 @@
 """The classes that an image can have: a name each, and what helps people to recognise them."""
 
 import json
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from askless.data.lines import read_lines
 from askless.errors import DataError
 
 OTHER = "other"
@@ -51,6 +53,28 @@ class ClassInfo:
             raise DataError(f"The parent of class {self.name!r} must be text or null, not {self.parent!r}; mend it.")
 
 
+def parse_classes(text: str) -> tuple[ClassInfo, ...]:
+    """The classes that a user names.
+
+    Args:
+        text: names between commas; or a file: JSON as `read_classes` has it, or a `.txt` with a class per line, its
+            description perhaps after `|`. Examples in a file are relative to it.
+
+    Raises:
+        DataError: no such file, a class that cannot be one, a name or alias that stands for two classes.
+    """
+    path = Path(text)
+    if path.suffix.lower() == ".json":
+        return tuple(
+            replace(one, examples=tuple(os.path.join(path.parent.absolute(), example) for example in one.examples))
+            for one in read_classes(path)
+        )
+    if path.suffix.lower() == ".txt":
+        lines = [line.partition("|") for line in read_lines(path)]
+        return check_names(ClassInfo(name.strip(), description.strip()) for name, _, description in lines)
+    return check_names(ClassInfo(name.strip()) for name in text.split(","))
+
+
 def read_classes(path: Path) -> tuple[ClassInfo, ...]:
     """Reads a JSON list of names, or of objects with the fields of `ClassInfo`; the index of an entry is its label.
 
@@ -66,7 +90,7 @@ def read_classes(path: Path) -> tuple[ClassInfo, ...]:
     return check_names(_class(entry, path) for entry in entries)
 
 
-def write_classes(classes: Sequence[ClassInfo]) -> str:
+def to_json(classes: Sequence[ClassInfo]) -> str:
     """The text of a classes.json."""
     return json.dumps([asdict(one) for one in classes], indent=1, ensure_ascii=False) + "\n"
 
@@ -85,6 +109,19 @@ def check_names(classes: Iterable[ClassInfo]) -> tuple[ClassInfo, ...]:
                 raise DataError(f"{name!r} stands for two classes; each name and alias must belong to one.")
             owner[name] = one.name
     return checked
+
+
+class Labels:
+    """Finds the class that a known label names: by its name, by an alias, or by its index."""
+
+    def __init__(self, classes: Sequence[ClassInfo]) -> None:
+        self._names = {str(label): one.name for label, one in enumerate(classes)}
+        self._names |= {alias: one.name for one in classes for alias in one.aliases}
+        self._names |= {one.name: one.name for one in classes}
+
+    def find(self, label: str) -> str | None:
+        """The name of the class; none if there is no such class."""
+        return self._names.get(label)
 
 
 def _class(entry: Any, path: Path) -> ClassInfo:

@@ -21,6 +21,9 @@ class CampaignFolder:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).absolute())
+
     @property
     def settings(self) -> Path:
         """Where the images came from and how the campaign is run; made once."""

@@ -1,12 +1,14 @@
 """items.csv: one line per item of a campaign, whose order never changes."""
 
 import csv
+import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -70,6 +72,12 @@ class ItemTable:
         """The index of each item by its id."""
         return {item: i for i, item in enumerate(self.item)}
 
+    def rows(self) -> list[ItemRow]:
+        """The lines of items.csv."""
+        numbers = (column.tolist() for column in (self.width, self.height, self.bytes))
+        columns = zip(self.item, self.path, *numbers, self.digest, self.label, self.use, strict=True)
+        return [ItemRow(*values) for values in columns]
+
     def fingerprint(self, n_items: int | None = None) -> str:
         """A digest over ids and digests of the first `n_items` (all) items, by which a changed order is noticed."""
         digest = blake2b(digest_size=16)
@@ -114,7 +122,7 @@ def read_items(path: Path) -> ItemTable:
         item, source, width, height, n_bytes, digest, label, use = columns
         if len(set(item)) < len(item):
             raise ValueError("an item comes twice")
-        if not set(use) <= set(get_args(Use)):
+        if any(find_use(text) is None for text in set(use)):
             raise ValueError("a known label has an unknown use")
         return ItemTable(
             path.parent, item, source, _numbers(width), _numbers(height), _numbers(n_bytes), digest, label, use
@@ -125,10 +133,25 @@ def read_items(path: Path) -> ItemTable:
         raise DataError(f"{path} is not as `askless init` wrote it ({error}); bring the old one back.") from error
 
 
-def write_rows(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    """Appends lines to a table of a campaign folder."""
-    with path.open("a", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+def find_use(text: str) -> Use | None:
+    """The use of a known label by its name; none if it is no use."""
+    match text:
+        case "" | "prototype" | "gold":
+            return text
+    return None
+
+
+def to_csv(rows: Iterable[Iterable[object]]) -> str:
+    """The text of a table of a campaign folder, `items.csv` for one."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def path_from(root: Path, place: str) -> str:
+    """An absolute place as a campaign folder names it: relative if below the folder."""
+    inside = os.path.join(root, "")
+    return place.removeprefix(inside).replace(os.sep, "/") if place.startswith(inside) else place
 
 
 def _numbers(column: Sequence[str]) -> IntArray:

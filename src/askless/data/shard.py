@@ -20,10 +20,17 @@ def read_source(root: Path, path: str) -> bytes:
     Raises:
         DataError: in a few words, why they cannot be read.
     """
-    shard, is_member, member = path.partition(f".tar{SEPARATOR}")
-    if not is_member:
-        return read_content(root / path)
-    return read_member(root / f"{shard}.tar", member)
+    file, member = _locate(root, path)
+    return read_content(file) if member is None else read_member(file, member)
+
+
+def version(root: Path, path: str) -> str:
+    """By this a file that was changed since is known: size and time of the last change; empty if it is not there."""
+    try:
+        found = _locate(root, path)[0].stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{found.st_size}-{found.st_mtime_ns}"
 
 
 def read_member(shard: Path, member: str) -> bytes:
@@ -40,16 +47,28 @@ def read_member(shard: Path, member: str) -> bytes:
             file.seek(offset)
             content = file.read(size)
     except KeyError as error:
-        raise DataError("no longer in its tar file") from error
-    except (OSError, tarfile.TarError) as error:
+        raise DataError("not in its tar file") from error
+    except (OSError, tarfile.TarError, ValueError, OverflowError, EOFError) as error:
         raise DataError(f"unreadable: {error}") from error
     if len(content) < size:
         raise DataError("truncated")
     return content
 
 
+def _locate(root: Path, path: str) -> tuple[Path, str | None]:
+    """The file, and which member of it."""
+    shard, is_member, member = path.partition(f".tar{SEPARATOR}")
+    if not is_member or (root / path).exists():
+        return root / path, None
+    return root / f"{shard}.tar", member
+
+
 @lru_cache(maxsize=64)
 def _places(shard: Path, changed: int) -> dict[str, tuple[int, int]]:
-    """Offset and size of each member of a shard that was last changed then; the last of equal names counts."""
+    """Offset and size of each member of a shard that was last changed then; the first of equal names counts."""
+    places: dict[str, tuple[int, int]] = {}
     with tarfile.open(shard, "r:") as tar:
-        return {member.name: (member.offset_data, member.size) for member in tar if member.isreg()}
+        for member in tar:
+            if member.isreg() and not member.issparse():
+                places.setdefault(member.name, (member.offset_data, member.size))
+    return places

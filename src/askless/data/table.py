@@ -132,7 +132,7 @@ def write_tables(tables: Mapping[Path, Mapping[str, Sequence[Any] | FloatArray]]
 
 def _write(path: Path, columns: Mapping[str, Sequence[Any] | FloatArray], *, is_parquet: bool) -> None:
     if is_parquet:
-        arrow, parquet = _pyarrow()
+        arrow, parquet = import_pyarrow()
         parquet.write_table(arrow.table([arrow.array(column) for column in columns.values()], list(columns)), path)
         return
     texts = (
@@ -271,7 +271,7 @@ def _read_csv(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk
 
 
 def _read_parquet(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk]:
-    arrow, parquet = _pyarrow()
+    arrow, parquet = import_pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
             header = file.schema_arrow.names
@@ -286,7 +286,7 @@ def _is_parquet(path: Path) -> bool:
     return path.suffix.lower() in (".parquet", ".pq")
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def import_pyarrow() -> tuple[Any, Any]:
     try:
         import pyarrow
         import pyarrow.parquet

@@ -1,0 +1,45 @@
+"""`askless init`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askless.cli.intake import take_in, use_of
+from askless.cli.terminal import new_app
+from askless.data.classes import parse_classes
+from askless.data.folder import CampaignFolder
+from askless.data.intake import init
+
+app = new_app()
+
+
+@app.command()
+def init_command(
+    campaign: Annotated[Path, typer.Argument(help="Folder of the campaign; is made.")],
+    images: Annotated[Path, typer.Option(help="Folder, table (.csv, .jsonl, .parquet) or .tar of images.")],
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    classes: Annotated[str | None, typer.Option(help="Names between commas, or a .txt or .json file.")] = None,
+    labels_are: Annotated[str, typer.Option(help="Use folder names and other labels as: prototype, gold.")] = "",
+    no_other: Annotated[bool, typer.Option("--no-other", help="Leave out the class for what is none of them.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Make a campaign from images: every file is looked at once, and used or reported by name.
+
+    For example: askless init birds --images photos --classes sparrow,finch,tit.
+    Interrupted and repeated, it goes on where it was.
+    """
+    named = None if classes is None else parse_classes(classes)
+    take_in(
+        campaign,
+        lambda on_progress: init(
+            CampaignFolder(campaign),
+            images,
+            named,
+            labels_are=use_of(labels_are),
+            has_other=not no_other,
+            settings=settings or (),
+            on_progress=on_progress,
+        ),
+        as_json=as_json,
+    )

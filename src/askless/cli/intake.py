@@ -1,0 +1,57 @@
+"""What `askless init` and `askless add` have in common: what is known labels' use, and what they say at the end."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from askless.cli.progress import display_progress
+from askless.cli.terminal import note, out
+from askless.data.intake import Intake, Progress
+from askless.data.item_table import Use, find_use
+from askless.errors import ConfigError
+
+
+def take_in(campaign: Path, run: Callable[[Progress], Intake], *, as_json: bool) -> None:
+    """Runs it and says what came of it."""
+    start = time.perf_counter()
+    try:
+        with display_progress("images") as on_progress:
+            intake = run(on_progress)
+    except KeyboardInterrupt:
+        print("Interrupted. Nothing is lost: repeat the command to go on.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    seconds = time.perf_counter() - start
+    if as_json:
+        print(json.dumps(asdict(intake) | {"seconds": round(seconds, 3)}))
+        return
+    if intake.n_new:
+        out.print(f"{intake.n_new} new images in {seconds:.1f} s, {intake.n_new / seconds:.0f} a second.")
+    else:
+        out.print("No new images.")
+    out.print(
+        f"{campaign} has {intake.n_items} items and {intake.n_classes} classes; "
+        f"{intake.n_prototypes} items are prototypes, {intake.n_gold} are gold.",
+        markup=False,
+        soft_wrap=True,
+    )
+    for reason, count in intake.skipped.items():
+        out.print(f"{count:8} files left out: {reason}", markup=False, soft_wrap=True)
+    if intake.skipped:
+        print(f"Each by name: {campaign / 'skipped.csv'}")
+    if intake.n_notes:
+        print(f"{intake.n_notes} remarks on images that are used: {campaign / 'notes.csv'}")
+    if intake.n_unused_labels:
+        note(f"{intake.n_unused_labels} images have a label already, which is not used; say what for by --labels-are.")
+
+
+def use_of(labels_are: str) -> Use:
+    """Raises ConfigError if it is no use of labels."""
+    use = find_use(labels_are)
+    if use is None:
+        raise ConfigError(f"--labels-are {labels_are} is not known; allowed: prototype, gold.")
+    return use
