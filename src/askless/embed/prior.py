@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import softmax
 
 from askless.data.classes import OTHER, ClassInfo
+from askless.data.durable import replace_text
 from askless.data.features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.prior import read_prior
@@ -62,7 +63,7 @@ def _writing(folder: CampaignFolder, shape: tuple[int, ...], info: Mapping[str, 
     prior = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
     yield prior
     prior.flush()
-    folder.prior_info.write_text(json.dumps(info, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    replace_text(folder.prior_info, json.dumps(info, indent=1, ensure_ascii=False) + "\n")
     temporary.replace(folder.prior)
 
 

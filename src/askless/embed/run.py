@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
 
+from askless.data.durable import replace_text
 from askless.data.features import read_features, read_features_info
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemTable
@@ -259,9 +260,7 @@ def _replace(
 
 
 def _write_info(folder: CampaignFolder, info: Mapping[str, Any]) -> None:
-    temporary = folder.features_info.with_suffix(".json.tmp")
-    temporary.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(folder.features_info)
+    replace_text(folder.features_info, json.dumps(info, indent=1) + "\n")
 
 
 def _describe(table: ItemTable) -> dict[str, Any]:

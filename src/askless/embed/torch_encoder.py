@@ -64,7 +64,7 @@ class TorchTextEncoder(TextEncoder):
     """The text side of such a network."""
 
     def __init__(self, model: Any, folder: Path, device: str) -> None:
-        self.scale = exp(float(model.logit_scale))
+        self.scale = exp(model.logit_scale.item())
         self._model, self._folder, self._device = model, folder, device
 
     def encode(self, texts: Sequence[str]) -> Float32Array:
