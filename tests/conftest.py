@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("askless", deadline=None, derandomize=True)
+settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=10_000)
 settings.load_profile("askless")
 
 

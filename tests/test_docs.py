@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from askless.cli import app
 from askless.config import PAPER_KEYS, compose, describe_settings
+from askless.data.folder import CampaignFolder
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,6 +52,27 @@ def test_the_page_about_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert {path.name for path in tmp_path.iterdir()} == {"answers.csv", "truth.csv", "labels.csv", "skills.csv"}
+
+
+@pytest.mark.slow
+def test_the_page_about_images_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(
+        ("photos/a.jpg", "sorted-photos/finch/b.jpg", "sorted-photos/tit/c.jpg", "more-photos/d.jpg")
+    ):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 24), (60 * number, 0, 0)).save(name)
+    Path("table.csv").write_text("path,label,use\nphotos/a.jpg,Passer,gold\n")
+    page = (ROOT / "docs/howto/images.md").read_text(encoding="utf-8")
+    Path("classes.json").write_text(*blocks("json", page))
+    for command in "".join(blocks("sh", page)).splitlines():
+        result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    (code,) = blocks("python", page)
+    exec(compile(code, "images.md", "exec"), {})
+    assert CampaignFolder(Path("birds")).dataset().classes == ("sparrow", "finch", "tit", "other", "wren")
+    assert len(CampaignFolder(Path("finches")).prototypes()) == 2
+    assert CampaignFolder(Path("garden")).gold().label.tolist() == [0]
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import os
 from hashlib import blake2b
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from PIL import Image
@@ -66,7 +66,7 @@ def make_thumbnails(folder: CampaignFolder, digest: str, image: Image.Image) -> 
     for size in sorted(THUMBNAIL_SIZES, reverse=True):
         image.thumbnail((size, size), Image.Resampling.HAMMING)
         path = folder.thumbnail(digest, size)
-        if path.exists():
+        if is_written(path):
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = folder.unfinished / f"{os.getpid()}.webp"
@@ -74,9 +74,9 @@ def make_thumbnails(folder: CampaignFolder, digest: str, image: Image.Image) -> 
         os.replace(temporary, path)
 
 
-def has_thumbnails(folder: CampaignFolder, digest: str) -> bool:
-    """Whether all thumbnails of an image are there."""
-    return all(folder.thumbnail(digest, size).exists() for size in THUMBNAIL_SIZES)
+def is_written(file: Path) -> bool:
+    """Whether there is such a file and, as a power cut may leave it empty, something in it."""
+    return file.exists() and file.stat().st_size > 0
 
 
 def _wrong_extension(path: str, form: str) -> list[str]:

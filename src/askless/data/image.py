@@ -79,7 +79,7 @@ def read_content(path: Path) -> bytes:
             raise DataError(f"larger than {MAX_BYTES // 1_000_000} MB")
         return path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its name has a zero byte"
+        reason = getattr(error, "strerror", None) or "no file can have its name"
         raise DataError(f"unreadable: {reason[0].lower()}{reason[1:]}") from error
 
 

@@ -120,15 +120,15 @@ def add(
     Raises:
         DataError: no campaign, no images, a class that cannot be one; nothing is written.
     """
-    items = folder.read_items().rows()
-    old = folder.read_classes()
-    names = {one.name for one in old}
-    complete = check_names([*old, *_with_examples(folder, [one for one in classes if one.name not in names])])
-    listing = Listing(folder.root) if source is None else list_images(source, folder.root)
     with _alone(folder):
+        items = folder.read_items().rows()
+        old = folder.read_classes()
+        names = {one.name for one in old}
+        complete = check_names([*old, *_with_examples(folder, [one for one in classes if one.name not in names])])
+        listing = Listing(folder.root) if source is None else list_images(source, folder.root)
         replace_text(folder.classes, to_json(complete))
         merged = _take_in(folder, listing, items, Labels(complete), labels_are, on_progress)
-    return _summary(folder, len(merged.rows) - len(items), merged.n_unused_labels)
+        return _summary(folder, len(merged.rows) - len(items), merged.n_unused_labels)
 
 
 def _take_in(
@@ -141,30 +141,35 @@ def _take_in(
 ) -> Merged:
     """Looks at what is new and writes the tables; items.csv comes last and says that all is done."""
     known = {(row.item, row.path) for row in items}
-    new = [one.path for one in listing.candidates if (one.item, one.path) not in known]
+    new = list(dict.fromkeys(one.path for one in listing.candidates if (one.item, one.path) not in known))
     checks = survey(folder, new, lambda n_done: on_progress(n_done, len(new)))
     merged = merge(items, listing.candidates, checks, labels, labels_are)
-    _extend(folder.skipped, [*listing.skipped, *merged.skipped], "reason")
-    _extend(folder.notes, merged.notes, "remark")
+    skipped = [*listing.skipped, *merged.skipped]
+    judged_anew = {path for path, _ in skipped} | {row.path for row in merged.rows}
+    _extend(folder.skipped, skipped, "reason", judged_anew)
+    _extend(folder.notes, merged.notes, "remark", set())
     if merged.rows:
         replace_text(folder.items, to_csv([ItemRow._fields, *merged.rows]))
         shutil.rmtree(folder.unfinished)
     return merged
 
 
-def _extend(file: Path, lines: list[tuple[str, str]], what: str) -> None:
-    """Lines that are there already stay as they are."""
-    there = dict.fromkeys(_read_pairs(file))
-    replace_text(file, to_csv([("path", what), *(there | dict.fromkeys(lines))]))
+def _extend(file: Path, lines: list[tuple[str, str]], what: str, judged_anew: set[str]) -> None:
+    """Adds lines to a table of paths, each once; old lines stay, but those of paths that were judged anew."""
+    old = dict.fromkeys(line for line in _read_pairs(file) if line[0] not in judged_anew)
+    replace_text(file, to_csv([("path", what), *(old | dict.fromkeys(lines))]))
 
 
 def _read_pairs(file: Path) -> Iterator[tuple[str, str]]:
     if not file.exists():
         return
-    with file.open(newline="", encoding="utf-8") as stream:
-        reader = csv.reader(stream)
-        next(reader, None)
-        yield from ((row[0], row[1]) for row in reader if len(row) == 2)
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            reader = csv.reader(stream)
+            next(reader, None)
+            yield from ((path, text) for path, text in reader)
+    except (ValueError, csv.Error) as error:
+        raise DataError(f"{file} is damaged ({error}); delete it and repeat the command.") from error
 
 
 def _settings_text(folder: CampaignFolder, source: Path, labels_are: Use, settings: Sequence[str]) -> str:
@@ -174,9 +179,9 @@ def _settings_text(folder: CampaignFolder, source: Path, labels_are: Use, settin
     for key in table:
         if key not in allowed:
             raise ConfigError(f"{key} is a setting of simulations only; a campaign has {', '.join(allowed)}.")
-    images = {"source": path_from(folder.root, str(source.absolute()))} | (
-        {"labels_are": labels_are} if labels_are else {}
-    )
+    images = {"source": path_from(folder.root, str(source.absolute()))}
+    if labels_are:
+        images["labels_are"] = labels_are
     return tomli_w.dumps({"format": 1, "images": images, "campaign": table})
 
 
@@ -186,7 +191,7 @@ def _is_begun(folder: CampaignFolder, text: str) -> bool:
             if file.exists():
                 raise DataError(f"{file} is in the way and no part of a campaign; choose another folder.")
         return False
-    if folder.settings.read_text(encoding="utf-8") != text:
+    if folder.settings.read_bytes() != text.encode():
         raise ConfigError(
             f"The campaign {folder.root} was made with other images or settings, see {folder.settings}; repeat the "
             "command that made it, bring more by `askless add`, or choose another folder."
@@ -255,6 +260,8 @@ def _kind(reason: str) -> str:
 @contextmanager
 def _alone(folder: CampaignFolder) -> Iterator[None]:
     """Two processes in one folder would mix their images."""
+    if not folder.root.is_dir():
+        raise DataError(f"There is no campaign at {folder.root}; make one by `askless init`.")
     lock = FileLock(folder.root / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -13,7 +13,7 @@ from typing import TypeVar
 Task = TypeVar("Task")
 Outcome = TypeVar("Outcome")
 
-TASKS_PER_CHUNK = 16
+TASKS_PER_CHUNK = 8
 
 
 def call_for_each(

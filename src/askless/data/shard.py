@@ -1,6 +1,7 @@
 """Images inside tar files, named `shard.tar::member.jpg`, each read from where it lies in the shard."""
 
 import tarfile
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from askless.data.image import MAX_BYTES, read_content
 from askless.errors import DataError
 
 SEPARATOR = "::"
+
+DAMAGES = (tarfile.TarError, ValueError, OverflowError, EOFError)
+"""What `tarfile` raises when it meets a damaged file."""
 
 
 def read_source(root: Path, path: str) -> bytes:
@@ -48,7 +52,7 @@ def read_member(shard: Path, member: str) -> bytes:
             content = file.read(size)
     except KeyError as error:
         raise DataError("not in its tar file") from error
-    except (OSError, tarfile.TarError, ValueError, OverflowError, EOFError) as error:
+    except (OSError, *DAMAGES) as error:
         raise DataError(f"unreadable: {error}") from error
     if len(content) < size:
         raise DataError("truncated")
@@ -65,9 +69,12 @@ def _locate(root: Path, path: str) -> tuple[Path, str | None]:
 
 @lru_cache(maxsize=64)
 def _places(shard: Path, changed: int) -> dict[str, tuple[int, int]]:
-    """Offset and size of each member of a shard that was last changed then; the first of equal names counts."""
+    """Offset and size of each member of a shard that was last changed then; the first of equal names counts.
+
+    Of a damaged shard what comes before the damage.
+    """
     places: dict[str, tuple[int, int]] = {}
-    with tarfile.open(shard, "r:") as tar:
+    with tarfile.open(shard, "r:") as tar, suppress(*DAMAGES):
         for member in tar:
             if member.isreg() and not member.issparse():
                 places.setdefault(member.name, (member.offset_data, member.size))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from askless.data.check import Check, check, has_thumbnails
-from askless.data.folder import CampaignFolder
+from askless.data.check import Check, check, is_written
+from askless.data.folder import THUMBNAIL_SIZES, CampaignFolder
 from askless.data.pool import call_for_each
 from askless.data.shard import version
 from askless.errors import DataError
@@ -36,7 +36,7 @@ def survey(folder: CampaignFolder, paths: Sequence[str], on_progress: Callable[[
     """
     folder.unfinished.mkdir(exist_ok=True)
     journal = folder.unfinished / "checked.jsonl"
-    known = {found.path: found for found in _read_journal(journal)}
+    known = {found.path: found for found in read_journal(journal)}
     checks = {path: known[path] for path in paths if path in known and _is_valid(folder, known[path])}
     on_progress(len(checks))
     todo = [path for path in paths if path not in checks]
@@ -55,10 +55,11 @@ def survey(folder: CampaignFolder, paths: Sequence[str], on_progress: Callable[[
 
 def _is_valid(folder: CampaignFolder, found: Check) -> bool:
     is_same_file = found.version == version(folder.root, found.path)
-    return is_same_file and (bool(found.reason) or has_thumbnails(folder, found.digest))
+    thumbnails = () if found.reason else (folder.thumbnail(found.digest, size) for size in THUMBNAIL_SIZES)
+    return is_same_file and all(map(is_written, thumbnails))
 
 
-def _read_journal(journal: Path) -> Iterator[Check]:
+def read_journal(journal: Path) -> Iterator[Check]:
     """The whole lines; what was being written when the power went is cut off."""
     if not journal.exists():
         return

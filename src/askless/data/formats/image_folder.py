@@ -1,6 +1,7 @@
 """Folders of images: nested as they may be, with folder names as labels, with metadata files, with tar files."""
 
 import os
+import posixpath
 from pathlib import Path
 
 from askless.data.formats.listing import Listing
@@ -45,7 +46,7 @@ def _read_metadata(path: Path, base: str, places: dict[str, str], listing: Listi
     labels = {}
     for row in read_rows(path):
         name = row[find_column(row, ("file_name",), path)]
-        item = f"{base}/{name}".lstrip("/")
+        item = posixpath.normpath(posixpath.join(base, name))
         if item not in places:
             listing.skip(str(path.parent / name), f"named in {path.name}, but not there")
         labels[item] = row.get("label", "")

@@ -38,8 +38,9 @@ class Listing:
 
     def add(self, item: str, place: str, label: str = "", use: Use = "") -> None:
         """Adds an image at an absolute `place`, unless its names cannot be kept."""
-        if not is_utf8(f"{item}{place}{label}"):
-            self.skip(place, "its name is not UTF-8; rename it")
+        names = f"{item}{place}{label}"
+        if to_utf8(names) != names or "\0" in names:
+            self.skip(place, "its name is not text in UTF-8; rename it")
         elif item in self._items:
             self.skip(place, f"an image before it has the same id: {item}")
         else:
@@ -51,11 +52,6 @@ class Listing:
         self.skipped.append((to_utf8(path_from(self.root, place)), to_utf8(reason)))
 
 
-def is_utf8(text: str) -> bool:
-    """Whether a text has no lone surrogates, as names of files may have."""
-    return to_utf8(text) == text
-
-
 def to_utf8(text: str) -> str:
-    """The text with lone surrogates spelt out."""
+    """The text with lone surrogates, as names of files may have, spelt out."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -79,8 +79,11 @@ def _read_parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches():
                 for row in batch.to_pylist():
                     yield {name: _text(value) for name, value in row.items()}
-    except (arrow.ArrowException, ValueError) as error:
-        raise DataError(f"{path} is not a Parquet file that can be read ({error}); save it anew, or as CSV.") from error
+    except (arrow.ArrowException, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path} is not a Parquet file that can be read ({reason}); save it anew, or as CSV."
+        ) from error
 
 
 def _text(value: Any) -> str:

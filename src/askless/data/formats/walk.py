@@ -19,20 +19,22 @@ def walk(root: Path, passed_over: Path, skip: Callable[[str, str], None]) -> Ite
         skip: told the path of each file or folder that is left out, and why.
     """
     waiting = [str(root)]
-    entered = {_identity(str(passed_over))}
+    entered: set[tuple[int, int]] = set()
+    own = _identity(passed_over) if passed_over.exists() else None
     while waiting:
         folder = waiting.pop()
         try:
             identity = _identity(folder)
+            if identity == own:
+                continue
             if identity in entered:
-                if identity != _identity(str(passed_over)):
-                    skip(folder, "a link to a folder that was read already")
+                skip(folder, "a link to a folder that was read already")
                 continue
             entered.add(identity)
             with os.scandir(folder) as entries:
                 found = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
-            skip(folder, _reason(error))
+            skip(folder, f"unreadable: {(error.strerror or str(error)).lower()}")
             continue
         folders = []
         for entry in found:
@@ -40,27 +42,20 @@ def walk(root: Path, passed_over: Path, skip: Callable[[str, str], None]) -> Ite
                 skip(entry.path, "hidden")
             elif entry.name.lower() in SYSTEM_NAMES:
                 skip(entry.path, "left behind by the operating system")
-            elif _is_folder(entry, skip):
+            elif _is_folder(entry):
                 folders.append(entry.path)
             else:
                 yield entry.path
         waiting += reversed(folders)
 
 
-def _is_folder(entry: os.DirEntry[str], skip: Callable[[str, str], None]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link to itself, say: reported as the file that it is not
         return False
 
 
-def _identity(folder: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(folder)
-    except FileNotFoundError:
-        return None
+def _identity(folder: str | Path) -> tuple[int, int]:
+    found = os.stat(folder)
     return found.st_dev, found.st_ino
-
-
-def _reason(error: OSError) -> str:
-    return f"unreadable: {(error.strerror or str(error)).lower()}"

@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 from askless.data.formats.listing import Listing
-from askless.data.shard import SEPARATOR
+from askless.data.shard import DAMAGES, SEPARATOR
 from askless.errors import DataError
 
 MAX_LABEL_BYTES = 1_000_000
@@ -37,7 +37,7 @@ def list_shard(shard: Path, item: str, listing: Listing) -> None:
                 else:
                     images.append((key, member.name))
             _check_end(tar)
-    except (tarfile.TarError, DataError, OSError, ValueError, EOFError, OverflowError) as error:
+    except (DataError, OSError, *DAMAGES) as error:
         listing.skip(str(shard), f"unreadable after {len(images)} images: {error}")
     for key, name in images:
         listing.add(f"{item}{SEPARATOR}{name}", f"{shard}{SEPARATOR}{name}", labels.get(key, ""))
