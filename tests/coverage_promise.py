@@ -1,4 +1,4 @@
-"""Fails unless core/ and campaign.py are covered as promised: all lines, 95 % of branches. Run by `make test`."""
+"""Fails unless core/ and a campaign's files are covered as promised: all lines, 95 % of branches (`make test`)."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 LINES, BRANCHES = 100.0, 95.0
-INCLUDED = "src/askless/core/*,src/askless/campaign.py"
+INCLUDED = "src/askless/core/*,src/askless/campaign.py,src/askless/estimates.py,src/askless/extension.py"
 
 
 def main() -> int:
@@ -19,9 +19,7 @@ def main() -> int:
         totals = json.loads(report.read_text())["totals"]
     lines = 100 * totals["covered_lines"] / totals["num_statements"]
     branches = 100 * totals["covered_branches"] / totals["num_branches"]
-    print(
-        f"core/ and campaign.py: {lines:.1f} % of lines (promised {LINES}), {branches:.1f} % of branches ({BRANCHES})"
-    )
+    print(f"core/ and campaign: {lines:.1f} % of lines (promised {LINES}), {branches:.1f} % of branches ({BRANCHES})")
     return 0 if lines >= LINES and branches >= BRANCHES else 1
 
 

@@ -2,10 +2,12 @@
 
 import csv
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from askless.campaign import Campaign
 from askless.config import CampaignConfig
 from askless.core.risk import ItemStatus, StopReason
+from askless.core.tanh_network import TanhNetwork
 from askless.errors import AnswerError, ConfigError, DataError, StoreError
 from askless.results import Receipt
 from askless.store.entries import Kind
@@ -100,6 +103,19 @@ class TestCreate:
             ({"prototypes": Prototypes([0], [K])}, DataError, r"prototype label holds 3"),
             ({"config": CampaignConfig(learner=QUICK_LEARNER)}, ConfigError, r"validated on prototypes"),
             ({"learner": object()}, ConfigError, r"learner\.algo=dummy means no learner, but one was given"),
+            (
+                {
+                    "config": CampaignConfig(learner=QUICK_LEARNER | {"algo": "torch", "module": "a.py:make"}),
+                    "learner": object(),
+                },
+                ConfigError,
+                r"learner\.algo=torch means the one of learner\.module, but one was given; set learner\.algo=mlp",
+            ),
+            (
+                {"config": CampaignConfig(learner=QUICK_LEARNER), "prototypes": PROTOTYPES, "learner": len},
+                ConfigError,
+                r"<built-in function len> is no learner; give an object with fit and predict_proba",
+            ),
             ({"prior_counts": np.ones((K, K + 1))}, ConfigError, r"prior_counts have shape \(3, 4\)"),
             ({"prior_counts": -np.ones((K, K))}, ConfigError, r"prior_counts must be finite"),
             ({"config": CampaignConfig(prior={"kind": "homogeneous"})}, ConfigError, r"needs the true confusions"),
@@ -208,6 +224,34 @@ def test_a_plugged_in_learner_is_used_and_resumed(path: Path) -> None:
     again.close()
 
 
+def test_a_learner_that_trains_itself_knows_no_mixmatch(path: Path) -> None:
+    with pytest.raises(ConfigError, match="mixmatch needs a network that askless trains, and Nearest trains itself"):
+        create(path, prototypes=PROTOTYPES, learner=QUICK_LEARNER | {"semi_supervised": "mixmatch"}, plugin=Nearest())
+    assert not path.exists()
+
+
+def test_the_settings_may_name_a_network(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[str, str]] = []
+    stand_in = ModuleType("askless.torch_learner")
+    stand_in.load_learner = lambda *named: loaded.append(named) or TanhNetwork  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "askless.torch_learner", stand_in)
+    named = QUICK_LEARNER | {"algo": "torch", "module": "a.py:make", "device": "cpu"}
+    campaign = create(path, prototypes=PROTOTYPES, learner=named)
+    assert campaign.estimate.machine is not None
+    campaign.close()
+    reopen(path).close()
+    assert loaded == [("a.py:make", "cpu")] * 2
+
+
+def test_without_torch_it_is_said_how_to_get_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "askless.torch_learner", raising=False)
+    with pytest.raises(ConfigError) as caught:
+        create(path, prototypes=PROTOTYPES, learner=QUICK_LEARNER | {"algo": "torch", "module": "a.py:make"})
+    assert str(caught.value) == ("A torch network needs torch, which is not installed; pip install 'askless[torch]'.")
+    assert not path.exists()
+
+
 class TestAsk:
     def test_batches_are_leased_in_one_transaction(self, campaign: Campaign, clock: Clock) -> None:
         campaign.join(["cy"])
@@ -294,6 +338,27 @@ class TestAsk:
         assert campaign.status().stopped == StopReason.FINISHED
         assert campaign.status().n_exhausted == N
         campaign.close()
+
+    @pytest.mark.parametrize("algo", ["random", "greedy_task_assignment"])
+    def test_people_are_asked_about_what_they_can_be_asked_about(self, algo: str) -> None:
+        campaign = create(max_risk=0.0, sampler={"algo": algo, "max_per_item": 5})
+        askable = {"ann": np.array([3, 7, 20, 21, 22, 50]), "eve": np.empty(0, np.int64)}
+        asked: dict[str, set[int]] = {"ann": set(), "bob": set(), "eve": set()}
+        while batches := campaign.ask(list(asked), askable=askable):
+            for batch in batches:
+                asked[batch.annotator] |= set(batch.items)
+                campaign.tell(batch.id, answers(batch))
+        assert asked == {"ann": {3, 7, 20, 21, 22, 50}, "bob": set(range(N)), "eve": set()}
+
+    @pytest.mark.parametrize("item", [-1, N])
+    def test_askable_items_must_be_there(self, campaign: Campaign, item: int) -> None:
+        campaign.refresh()
+        before = read(campaign)
+        with pytest.raises(
+            DataError, match=rf"'ann' cannot be asked about items .*{item}.*; give indices from 0 to 59"
+        ):
+            campaign.ask(["ann"], askable={"ann": np.array([4, item])})
+        assert read(campaign) == before
 
     def test_promises_count_against_the_cap_of_an_annotator(self) -> None:
         campaign = create(sampler={"max_per_annotator": 6})
@@ -485,14 +550,14 @@ class TestRefresh:
     def test_what_comes_in_meanwhile_waits_for_the_next(self, monkeypatch: pytest.MonkeyPatch) -> None:
         campaign = create()
         (batch,) = campaign.ask(["ann"])
-        infer = campaign._infer
+        infer = campaign._estimates.infer
 
         def slowly(*arguments: Any) -> Any:
             campaign.tell(batch.id, answers(batch))
             return infer(*arguments)
 
         with monkeypatch.context() as patch:
-            patch.setattr(campaign, "_infer", slowly)
+            patch.setattr(campaign._estimates, "infer", slowly)
             estimate = campaign.refresh()
         entry = read(campaign)[-1]
         assert entry.payload is not None
@@ -746,14 +811,14 @@ def test_of_two_refreshes_at_once_the_first_one_counts(path: Path, monkeypatch: 
     for batch in slow.ask(["ann"]):
         slow.tell(batch.id, answers(batch))
     quick = reopen(path)
-    infer = slow._infer
+    infer = slow._estimates.infer
 
     def overtaken(*arguments: Any) -> Any:
         if quick.n_refreshes == 1:
             quick.refresh()
         return infer(*arguments)
 
-    monkeypatch.setattr(slow, "_infer", overtaken)
+    monkeypatch.setattr(slow._estimates, "infer", overtaken)
     assert np.array_equal(slow.refresh().posterior, quick.estimate.posterior)
     assert slow.n_refreshes == quick.n_refreshes == 2
     slow.close()

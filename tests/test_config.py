@@ -1,11 +1,13 @@
 """Settings: where they come from, the paper's names for them, what is said about a wrong one."""
 
+import tomllib
 from collections.abc import Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -17,7 +19,7 @@ from askless.config import (
     LearnerSettings,
     SimulationConfig,
     compose,
-    config_from_toml,
+    config_from_settings,
     describe_settings,
     preset,
     preset_names,
@@ -33,12 +35,14 @@ def fields(model: type[BaseModel] = SimulationConfig, prefix: str = "") -> Itera
             yield prefix + name, field
 
 
+RECORDED = {"replay": ["crowd.recorded=labels.csv"]}
+"""What a simulation needs beside its name."""
 FIELDS = dict(fields())
 KEYS = [key for key, *_ in describe_settings()]
 TOP = (
     "max_risk, batch_size, n_batches, budget, early_stop, lease_seconds, aggregator.*, prior.*, learner.*, sampler.*, "
-    "experiment, learner_method, simulation, dataset, features, images, classes, n_dimensions, seed, "
-    "n_prototypes_per_class, n_data_per_class, n_components, crowd.*"
+    "experiment, learner_method, simulation, hyperparams, dataset, features, images, classes, n_distractors_per_class, "
+    "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, crowd.*, gold.*"
 )
 
 
@@ -71,6 +75,7 @@ def test_preset_names() -> None:
         "amt_structured_noise",
         "amt_uniform_noise",
         "perfect",
+        "replay",
         "structured_noise",
         "uniform",
     ]
@@ -114,7 +119,7 @@ def test_learner_methods_are_the_papers(
 
 @pytest.mark.parametrize("name", preset_names("simulation"))
 def test_simulations_are_named_after_their_crowd(name: str) -> None:
-    config = compose([f"simulation={name}"])
+    config = compose([f"simulation={name}", *RECORDED.get(name, [])])
     assert config.crowd.kind == config.simulation == name
     assert config.prior.kind == ("homogeneous" if name.startswith("amt_") else "predefined_homogeneous")
 
@@ -183,14 +188,14 @@ def valid(key: str) -> str:
 
 @pytest.mark.parametrize(("paper", "own"), PAPER_KEYS.items())
 def test_the_papers_keys(paper: str, own: str, tmp_path: Path) -> None:
-    value = valid(own)
-    config = compose([f"{paper}={value}"])
-    assert config == compose([f"{own}={value}"])
+    value, beside = valid(own), ["classes=['1', '2']"] if own == "n_distractors_per_class" else []
+    config = compose([f"{paper}={value}", *beside])
+    assert config == compose([f"{own}={value}", *beside])
     assert str(look_up(config, own)).removesuffix(".0") == value
     assert look_up(config, own) != look_up(compose(), own)
     file = tmp_path / "paper.toml"
     file.write_text(f"{paper} = {value!r}")
-    assert compose((), file) == config
+    assert compose(beside, file) == config
 
 
 @pytest.mark.parametrize(
@@ -240,8 +245,8 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "prior.strenght=3",
             f"There is no setting 'prior.strenght'; did you mean 'prior.strength'? Allowed: {beside('prior')}.",
         ),
-        ("learner.algo=mpl", "learner.algo='mpl' is not known; did you mean 'mlp'? Allowed: dummy, mlp."),
-        ("learner.algo=3", "learner.algo=3 is not known; allowed: dummy, mlp."),
+        ("learner.algo=mpl", "learner.algo='mpl' is not known; did you mean 'mlp'? Allowed: dummy, mlp, torch."),
+        ("learner.algo=3", "learner.algo=3 is not known; allowed: dummy, mlp, torch."),
         (
             "learner_method=leen",
             "There is no learner_method 'leen'; did you mean 'lean'? Allowed: ds_model, efficient_annotation, "
@@ -249,8 +254,8 @@ def test_the_papers_values(key: str, paper: str) -> None:
         ),
         (
             "simulation=3",
-            "There is no simulation '3'; allowed: amt_structured_noise, amt_uniform_noise, perfect, structured_noise, "
-            "uniform.",
+            "There is no simulation '3'; allowed: amt_structured_noise, amt_uniform_noise, perfect, replay, "
+            "structured_noise, uniform.",
         ),
         ("max_risk=2", "max_risk=2 does not fit: allowed is less than or equal to 1."),
         ("max_risk=nan", "max_risk=nan does not fit: allowed is a finite number."),
@@ -285,6 +290,26 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "learner.calibrate=cv_3 validates on its own folds; set learner.prototype_as_val=false too.",
         ),
         (
+            "learner.algo=torch",
+            "learner.algo=torch needs a network; set learner.module=FILE.py:FUNCTION too.",
+        ),
+        (
+            "learner.module=a.py:make",
+            "learner.module=a.py:make belongs to learner.algo=torch; set that, or leave it out.",
+        ),
+        (
+            "learner.mixmatch=3",
+            "learner.mixmatch=3 is a group of settings; did you mean 'learner.mixmatch.mu'? "
+            f"Allowed: {beside('learner')}.",
+        ),
+        ("learner.mixmatch.mu=0", "learner.mixmatch.mu=0 does not fit: allowed is greater than or equal to 1."),
+        (
+            "hyperparams=tuned",
+            "The paper tuned nothing for experiment=none; set hyperparams=default, or choose one of imagenet_split_0, "
+            "imagenet_split_2, imagenet_split_4, imagenet_animal, imagenet_100_classes.",
+        ),
+        ("hyperparams=best", "hyperparams='best' is not known; allowed: default, tuned."),
+        (
             "aggregator.algo=mj",
             "aggregator.algo=majority_vote has no place for a learner; set learner.algo=dummy.",
         ),
@@ -292,6 +317,68 @@ def test_the_papers_values(key: str, paper: str) -> None:
 )
 def test_one_wrong_override(override: str, message: str) -> None:
     assert complaint(override) == message
+
+
+# The paper's tuned settings
+
+
+def tuned(experiment: str, *overrides: str) -> LearnerSettings:
+    return compose([f"experiment={experiment}", "features=synthetic", "hyperparams=tuned", *overrides]).learner
+
+
+@pytest.mark.parametrize(
+    ("experiment", "semi_supervised", "lr_ratio", "weight_decay", "mu", "weight"),
+    [
+        ("imagenet_split_0", "none", 0.0001, 0.005, 5, 75),
+        ("imagenet_split_0", "pseudolabel", 0.0005, 0.005, 5, 75),
+        ("imagenet_split_0", "mixmatch", 0.0001, 0.005, 3, 50),
+        ("imagenet_split_2", "none", 0.001, 0.001, 5, 75),
+        ("imagenet_split_2", "pseudolabel", 0.0005, 0.0005, 5, 75),
+        ("imagenet_split_2", "mixmatch", 0.001, 0.0005, 5, 100),
+        ("imagenet_split_4", "none", 0.001, 0.001, 5, 75),
+        ("imagenet_split_4", "pseudolabel", 0.0001, 0.0005, 5, 75),
+        ("imagenet_split_4", "mixmatch", 0.0005, 0.005, 3, 150),
+        ("imagenet_animal", "none", 0.0001, 0.005, 5, 75),
+        ("imagenet_animal", "pseudolabel", 0.00005, 0.005, 5, 75),
+        ("imagenet_animal", "mixmatch", 0.001, 0.0005, 5, 75),
+        ("imagenet_100_classes", "none", 0.0005, 0.0001, 5, 75),
+        ("imagenet_100_classes", "pseudolabel", 0.0005, 0.0001, 5, 75),
+        ("imagenet_100_classes", "mixmatch", 0.0005, 0.0001, 10, 50),
+    ],
+)
+def test_tuned_settings_are_the_papers(
+    experiment: str, semi_supervised: str, lr_ratio: float, weight_decay: float, mu: int, weight: float
+) -> None:
+    chosen = tuned(experiment, f"learner.semi_supervised={semi_supervised}")
+    assert (chosen.lr_ratio, chosen.weight_decay) == (lr_ratio, weight_decay)
+    assert (chosen.mixmatch.mu, chosen.mixmatch.alpha, chosen.mixmatch.weight) == (mu, 0.75, weight)
+    plain = compose([f"experiment={experiment}", "features=synthetic", f"learner.semi_supervised={semi_supervised}"])
+    assert plain.learner == LearnerSettings(
+        **preset("efficient_annotation").learner.model_dump() | {"semi_supervised": semi_supervised}
+    )
+    assert chosen.model_dump(exclude={"lr_ratio", "weight_decay", "mixmatch"}) == plain.learner.model_dump(
+        exclude={"lr_ratio", "weight_decay", "mixmatch"}
+    )
+
+
+def test_tuned_settings_follow_the_method_and_give_way_to_overrides(tmp_path: Path) -> None:
+    assert tuned("imagenet_split_4").lr_ratio == 0.0001
+    assert tuned("imagenet_split_4", "learner_method=improved_lean").lr_ratio == 0.001
+    assert tuned("imagenet_split_4", "learner.lr_ratio=0.02").lr_ratio == 0.02
+    assert tuned("imagenet_split_4", "learner.lr_ratio=0.02").weight_decay == 0.0005
+    assert tuned("imagenet_split_4", "learner_method=ds_model").algo == "dummy"
+    file = tmp_path / "my.toml"
+    file.write_text('hyperparams = "tuned"\nfeatures = "synthetic"\n[learner]\nweight_decay = 0.5\n')
+    config = compose(["experiment=imagenet_split_2"], file)
+    assert (config.learner.lr_ratio, config.learner.weight_decay) == (0.0005, 0.5)
+    assert config_from_settings(config.to_settings()) == config
+
+
+@pytest.mark.parametrize("experiment", ["imagenet_split_1", "imagenet_split_3", "imagenet_split_5"])
+def test_experiments_without_tuned_settings(experiment: str) -> None:
+    assert complaint(f"experiment={experiment}", "features=synthetic", "hyperparams=tuned").startswith(
+        f"The paper tuned nothing for experiment={experiment}; set hyperparams=default, or choose one of "
+    )
 
 
 def test_every_wrong_override_is_named() -> None:
@@ -373,31 +460,42 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
     tree: dict[str, Any] = {}
     for key in draw(st.sets(st.sampled_from(list(FIELDS)), max_size=12)):
         *groups, name = key.split(".")
-        branch = tree.setdefault(groups[0], {}) if groups else tree
+        branch = reduce(lambda inner, group: inner.setdefault(group, {}), groups, tree)
         branch[name] = draw(any_value(FIELDS[key]))
     learner = tree.setdefault("learner", {})
+    if learner.get("algo") == "torch":
+        learner["module"] = draw(st.text("ab.:", min_size=1))
+    else:
+        learner.pop("module", None)
     if "calibrate" in learner:
         learner["calibrate"] = draw(st.sampled_from(["none", "temperature", "cv_2", "cv_10"]))
         learner["prototype_as_val"] = not learner["calibrate"].startswith("cv_")
     if "features" in tree:
         tree = {key: value for key, value in tree.items() if key != "dataset"} | {"images": draw(st.text(max_size=3))}
     else:
-        tree = {key: value for key, value in tree.items() if key not in ("experiment", "images", "classes")}
+        tree = {key: value for key, value in tree.items() if key not in ("experiment", "images")}
+    if "classes" not in tree:
+        tree.pop("n_distractors_per_class", None)
+    if "crowd" in tree:
+        tree["crowd"] |= {"kind": "replay"} if "recorded" in tree["crowd"] else {"kind": "uniform"}
+    if "gold" in tree:
+        tree |= {"n_prototypes_per_class": tree["gold"].get("n_per_class", 0)}
+        tree.get("prior", {}).pop("kind", None)
     if tree.get("aggregator", {}).get("algo") == "majority_vote":
         learner["algo"] = "dummy"
     return SimulationConfig.model_validate(tree)
 
 
 @given(config=configs())
-def test_to_toml_and_back(config: SimulationConfig) -> None:
-    assert config_from_toml(config.to_toml()) == config
+def test_to_settings_and_back(config: SimulationConfig) -> None:
+    assert config_from_settings(tomllib.loads(tomli_w.dumps(config.to_settings()))) == config
 
 
-def test_presets_to_toml_and_back() -> None:
+def test_presets_to_settings_and_back() -> None:
     for method in preset_names("learner_method"):
         for simulation in preset_names("simulation"):
-            config = compose([f"learner_method={method}", f"simulation={simulation}"])
-            assert config_from_toml(config.to_toml()) == config
+            config = compose([f"learner_method={method}", f"simulation={simulation}", *RECORDED.get(simulation, [])])
+            assert config_from_settings(tomllib.loads(tomli_w.dumps(config.to_settings()))) == config
 
 
 def test_the_campaigns_part_of_a_simulation() -> None:
@@ -433,7 +531,11 @@ def test_every_setting_is_described_and_its_default_is_accepted() -> None:
         ("budget", "none", ">= 1"),
         ("early_stop", "false", "true, false"),
         ("learner.prototype_as_val", "true", "true, false"),
-        ("learner.algo", "mlp", "dummy, mlp"),
+        ("learner.algo", "mlp", "dummy, mlp, torch"),
+        ("learner.mixmatch.mu", "5", ">= 1"),
+        ("learner.mixmatch.alpha", "0.75", "> 0"),
+        ("learner.mixmatch.weight", "75.0", ">= 0"),
+        ("hyperparams", "default", "default, tuned"),
         ("crowd.spread", "0.1", ">= 0 and < 0.5"),
         ("prior.strength", "10.0", "> 0"),
         ("dataset", "digits", ""),

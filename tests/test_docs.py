@@ -1,5 +1,6 @@
 """What README and docs show is true: code runs, commands work, links lead somewhere, settings exist."""
 
+import os
 import re
 import shlex
 from pathlib import Path
@@ -11,7 +12,10 @@ from typer.testing import CliRunner
 
 from askless.cli import app
 from askless.config import PAPER_KEYS, compose, describe_settings
+from askless.data.catalogue import CATALOGUE
 from askless.data.folder import CampaignFolder
+from networks import NEEDS_TORCH
+from worker_threads import work_in_threads
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,6 +59,42 @@ def test_the_page_about_tables_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.slow
+def test_the_commands_about_crowds_run(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("cifar10h", "cifar10n", "cifar10s"):
+        Path(name).symlink_to(shared / name)
+    page = (ROOT / "docs/explanation/crowds.md").read_text(encoding="utf-8")
+    shown = [shlex.split(line)[1:] for block in blocks("sh", page) for line in block.splitlines()]
+    assert len(shown) == 5
+    for arguments in shown:
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, (arguments, result.output)
+
+
+def test_the_page_about_sweeps_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    work_in_threads(monkeypatch)
+    page = (ROOT / "docs/explanation/sweeps.md").read_text(encoding="utf-8")
+    for line in "".join(blocks("sh", page)).splitlines():
+        result = CliRunner().invoke(app, shlex.split(line)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert {"sweep.toml", "report.html", "learner_method=ds_model,seed=0"} <= set(os.listdir("runs/sweep"))
+
+
+def test_the_page_about_networks_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch", reason=NEEDS_TORCH)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    page = (ROOT / "docs/howto/your-own-network.md").read_text(encoding="utf-8")
+    network, use = blocks("python", page)
+    Path("my_network.py").write_text(network)
+    _, command = blocks("sh", page)
+    result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    exec(compile(use, "your-own-network.md", "exec"), {})
+    assert Path("digits.db").exists()
+
+
 def test_the_page_about_images_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(
@@ -79,8 +119,8 @@ def test_the_page_about_images_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_commands_of_the_readme_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("answers.csv").write_text(*blocks("csv"))
-    shown = commands()
-    assert len(shown) >= 4
+    shown = [arguments for arguments in commands() if arguments[:2] != ["data", "get"]]  # that needs a network
+    assert len(shown) >= 5
     for arguments in shown:
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, (arguments, result.output)
@@ -107,6 +147,11 @@ def test_settings_that_the_docs_name_exist() -> None:
     for page in PAGES:
         for key in re.findall(r"`((?:[a-z_]+\.)+[a-z_]+)=[^`]*`", page.read_text(encoding="utf-8")):
             assert key in known or key.split(".")[0] not in groups or key == "worker.known", (page.name, key)
+
+
+def test_public_data_that_the_docs_fetch_exist() -> None:
+    named = {name for page in PAGES for name in re.findall(r"askless data get (\w+)", page.read_text(encoding="utf-8"))}
+    assert named == set(CATALOGUE)
 
 
 def test_every_paper_key_is_on_the_page_about_the_papers_code() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from askless.core.calibrate import calibration_error
-from askless.metrics import accuracy_metrics, mean_accuracy, rank_of_truth
+from askless.metrics import accuracy_metrics, mean_accuracy, precision, rank_of_truth
 from askless.types import FloatArray, IntArray
 
 
@@ -56,3 +56,10 @@ def test_by_hand() -> None:
     metrics = accuracy_metrics(probability, truth, {"all": np.ones(4, bool)})
     assert (metrics["all_top1"], metrics["all_top5"], metrics["all_correct"]) == (0.75, 1.0, 3)
     assert metrics["all_ece"] == pytest.approx((0 + 0.2 + 0) / 4)
+
+
+def test_precision() -> None:
+    label, truth = np.array([2, 2, 0, 2]), np.array([2, 1, 2, 2])
+    assert precision(label, truth, 2) == pytest.approx(2 / 3)
+    assert precision(label, truth, 0) == 0
+    assert precision(label, truth, 1) is None

@@ -201,7 +201,7 @@ def test_confusion_is_that_of_a_slow_construction(pair: tuple[Confusion, FloatAr
     np.testing.assert_allclose(confusion.row_totals, counts.sum(axis=-1))
     np.testing.assert_allclose(confusion.matrices(range(J)), matrices)
     np.testing.assert_allclose(confusion.diagonal, np.diagonal(matrices, axis1=1, axis2=2))
-    np.testing.assert_allclose(confusion.pair_probabilities(), matrices[confusion.annotator, :, confusion.label])
+    np.testing.assert_allclose(confusion.pair_probabilities, matrices[confusion.annotator, :, confusion.label])
     rng = np.random.default_rng(seed)
     class_prior = rng.dirichlet(np.ones(K))
     np.testing.assert_allclose(confusion.skill(class_prior), np.einsum("jyy,y->j", matrices, class_prior))
@@ -212,6 +212,18 @@ def test_confusion_is_that_of_a_slow_construction(pair: tuple[Confusion, FloatAr
     assert confusion.n_classes == K
 
 
+@given(pair=confusions(), factor=st.floats(0, 9))
+def test_other_counts_leave_nothing_of_the_old(pair: tuple[Confusion, FloatArray], factor: float) -> None:
+    confusion, _ = pair
+    assert len(confusion.pair_probabilities) == len(confusion.label)
+    changed = confusion.with_counts(factor * confusion.counts)
+    fresh = Confusion(
+        confusion.prior_counts, confusion.annotator, confusion.label, factor * confusion.counts, confusion.n_annotators
+    )
+    for name in ("counts", "row_totals", "pair_probabilities", "pair_prior", "diagonal"):
+        np.testing.assert_array_equal(getattr(changed, name), getattr(fresh, name))
+
+
 def test_confusion_of_many_classes_stays_small() -> None:
     J, K, n_pairs = 500, 1000, 2000
     rng = np.random.default_rng(0)
@@ -220,7 +232,7 @@ def test_confusion_of_many_classes_stays_small() -> None:
     tracemalloc.start()
     try:
         confusion = Confusion(prior, pairs // K, pairs % K, np.ones((n_pairs, K)), J)
-        confusion.pair_probabilities()
+        assert confusion.pair_probabilities.shape == (n_pairs, K)
         confusion.skill(np.full(K, 1 / K))
         matrices = confusion.matrices([3, 4])
         peak = tracemalloc.get_traced_memory()[1]

@@ -4,35 +4,32 @@ import io
 import json
 import threading
 import time
-import warnings
-from collections import ChainMap, deque
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import Self
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
-from askless.config import CampaignConfig
+from askless.config import CampaignConfig, LearnerSettings
 from askless.core import confusion
-from askless.core.infer import infer
-from askless.core.learner import Learner
+from askless.core.learner import Learner, NetworkMaker, name_of
 from askless.core.machine import check_settings
 from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
 from askless.core.sampler import Assignment, Workload, plan
+from askless.core.tanh_network import TanhNetwork
 from askless.errors import AnswerError, ConfigError, DataError
+from askless.estimates import Estimates, digest
+from askless.extension import Addition, add, find_addition
 from askless.randomness import generator
 from askless.results import Receipt, Result, Status
-from askless.store.entries import Entry, Kind
+from askless.store.entries import Kind
 from askless.store.journal import Append, Journal
 from askless.store.ledger import Lease, Ledger
 from askless.store.log import Log, create_log, open_log, read_header, read_items
-from askless.store.snapshot import load_estimate, remove_older_estimates, save_estimate
-from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, Prototypes
+from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, IntArray, Prototypes
 
 
 class Campaign:
@@ -42,11 +39,11 @@ class Campaign:
     happened: every draw depends only on the seed and the position in the log.
     """
 
-    def __init__(self, log: Log, features: Features, learner: Learner | None, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, log: Log, features: Features, learner: Learner | NetworkMaker | None, clock: Callable[[], float]
+    ) -> None:
         self._features = features
-        self._learner = learner
         self._refreshing = threading.RLock()  # taken before the journal's lock, never while that one is held
-        self._latest: tuple[int, Estimate | None] = (0, None)
         with log.reading() as connection:
             header = read_header(connection)
             self.dataset, self.prototypes = read_items(connection, tuple(json.loads(header["classes"])))
@@ -56,6 +53,15 @@ class Campaign:
         self._fingerprint = header["features"].decode()
         self._learner_name = header["learner"].decode()
         self._journal = Journal(log, self.dataset.n_items, self.dataset.n_classes, clock)
+        with self._journal.reading() as ledger:
+            extensions = list(ledger.extensions)
+        for entry in extensions:
+            self._take(entry.payload or {})
+        self._journal.n_extensions = len(extensions)
+        self._learner = _chosen(self.config.learner, learner, features, self.dataset)
+        self._estimates = Estimates(
+            self._journal, features, self.prototypes, self.prior_counts, self.config, self.seed, self._learner
+        )
 
     @classmethod
     def create(
@@ -68,7 +74,7 @@ class Campaign:
         prototypes: Prototypes | None = None,
         prior_counts: FloatArray | None = None,
         seed: int = 0,
-        learner: Learner | None = None,
+        learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Starts a campaign with an empty log.
@@ -82,7 +88,7 @@ class Campaign:
             prior_counts: Dirichlet counts of a confusion matrix, row = truth, (K, K) or, in the order in which
                 annotators join, (J, K, K); none makes them from `config.prior`.
             seed: of every draw.
-            learner: used in place of the paper's network.
+            learner: a classifier, or what makes networks (`TorchLearner`); none means what `config.learner` says.
             clock: seconds; leases end by it.
 
         Raises:
@@ -91,19 +97,20 @@ class Campaign:
         """
         prototypes = prototypes or Prototypes.none()
         prototypes.check_fit(dataset)
-        if len(features) != dataset.n_items:
-            raise DataError(
-                f"There are {len(features)} rows of features for {dataset.n_items} items; give one per item."
-            )
+        _check_one_row_per_item(features, dataset)
         if len(prototypes) == dataset.n_items:
             raise DataError(
                 "Every item is a prototype, so there is nothing to label; add items or take prototypes away."
             )
         if not isinstance(seed, int | np.integer) or seed < 0:
             raise ConfigError(f"seed={seed!r} does not fit: allowed is a whole number of 0 or more.")
-        check_settings(config.learner, prototypes)
-        if learner is not None and config.learner.algo == "dummy":
-            raise ConfigError("learner.algo=dummy means no learner, but one was given; set learner.algo=mlp.")
+        if learner is not None and config.learner.algo != "mlp":
+            means = "no learner" if config.learner.algo == "dummy" else "the one of learner.module"
+            raise ConfigError(
+                f"learner.algo={config.learner.algo} means {means}, but one was given; set learner.algo=mlp."
+            )
+        chosen = _chosen(config.learner, learner, features, dataset)
+        check_settings(config.learner, prototypes, chosen)
         if prior_counts is None:
             prior_counts = confusion.prior_counts(config.prior, dataset.n_classes)
         prior_counts = confusion.check_prior_counts(prior_counts, dataset.n_classes)
@@ -115,10 +122,10 @@ class Campaign:
             "classes": json.dumps(dataset.classes).encode(),
             "prior_counts": stored.getvalue(),
             "features": features.fingerprint.encode(),
-            "learner": ("" if learner is None else type(learner).__qualname__).encode(),
+            "learner": ("" if learner is None else name_of(learner)).encode(),
         }
         log = create_log(None if path is None else Path(path), dataset, prototypes, header)
-        return cls(log, features, learner, clock)
+        return cls(log, features, chosen, clock)
 
     @classmethod
     def open(
@@ -126,7 +133,7 @@ class Campaign:
         path: str | Path,
         features: Features,
         *,
-        learner: Learner | None = None,
+        learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Goes on with a campaign on disk.
@@ -136,13 +143,61 @@ class Campaign:
             DataError: features other than those it was made with.
             ConfigError: it was made with a plugged-in learner and none is given, or the other way round.
         """
-        campaign = cls(open_log(Path(path)), features, learner, clock)
+        log = open_log(Path(path))
         try:
-            campaign._check_same_parts()
-            with campaign._journal.reading():
-                pass
+            campaign = cls(log, features, learner, clock)
+            campaign._check_same_parts(learner)
         except Exception:
-            campaign.close()
+            log.close()
+            raise
+        return campaign
+
+    @classmethod
+    def extend(
+        cls,
+        path: str | Path,
+        dataset: Dataset,
+        features: Features,
+        *,
+        prototypes: Prototypes | None = None,
+        learner: Learner | NetworkMaker | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> Self:
+        """Goes on with more items, classes or known labels, or with other features; with nothing new, as `open`.
+
+        What there was keeps its place: new items and classes come after the old ones. From here on everything is
+        inferred from the new features, and a campaign that had stopped goes on. Whoever has the campaign open must
+        open it again.
+
+        Args:
+            path: of the log.
+            dataset: the items and classes that there were, and new ones behind them.
+            features: (N, D) of all items.
+            prototypes: all items whose label is known; none leaves them as they were.
+            learner: as for `open`.
+            clock: as for `open`.
+
+        Raises:
+            StoreError: no log, a foreign or damaged one.
+            DataError: an old item, class or known label is not as it was, or parts do not fit together.
+            ConfigError: new classes in a campaign whose prior counts were given and not made from its settings.
+        """
+        log = open_log(Path(path))
+        try:
+            campaign = cls(log, features, learner, clock)
+            _check_one_row_per_item(features, dataset)
+            before = campaign.dataset, campaign.prototypes
+            after = dataset, prototypes or campaign.prototypes
+            with campaign._journal.writing() as (_, append):
+                addition = find_addition(before, after, features.fingerprint)
+                if addition["classes"]:
+                    campaign._check_prior_can_grow()
+                if addition != {"items": [], "known": [], "classes": [], "features": campaign._fingerprint}:
+                    append(Kind.EXTENDED, payload=addition)
+            campaign = cls(log, features, campaign._learner, clock)
+            campaign._check_same_parts(learner)
+        except Exception:
+            log.close()
             raise
         return campaign
 
@@ -165,7 +220,13 @@ class Campaign:
         with self._journal.writing() as (ledger, append):
             self._join(names, ledger, append)
 
-    def ask(self, annotators: Sequence[str], n_batches: int | None = None) -> list[Batch]:
+    def ask(
+        self,
+        annotators: Sequence[str],
+        n_batches: int | None = None,
+        *,
+        askable: Mapping[str, IntArray] | None = None,
+    ) -> list[Batch]:
         """Batches for some of the annotators who are there; none if nobody may be asked about anything now.
 
         What is handed out is promised for `config.lease_seconds`: nobody else gets it meanwhile.
@@ -173,11 +234,18 @@ class Campaign:
         Args:
             annotators: names; unknown ones join. A person who opens the page is the case of one.
             n_batches: most batches, at most one per annotator; none means `config.n_batches`.
+            askable: by name, the only items that this annotator can be asked about (a doctor's own patients, say);
+                who is not in it can be asked about all.
+
+        Raises:
+            DataError: an item that is not there, or one name instead of several; nobody has joined then.
         """
         if n_batches is None:
             n_batches = self.config.n_batches
         estimate = self.estimate
         with self._journal.writing() as (ledger, append):
+            for name, items in (askable or {}).items():
+                self._check_askable(name, items)
             if ledger.stopped:
                 return []
             now = self._journal.clock()
@@ -191,7 +259,7 @@ class Campaign:
                     annotator=assignment.annotator,
                     payload={"items": assignment.items.tolist(), "end": now + self.config.lease_seconds},
                 )
-                for assignment in self._plan(estimate, ledger, annotators, n_batches)
+                for assignment in self._plan(estimate, ledger, annotators, n_batches, askable or {})
             ]
             return [ledger.batches[entry.position].batch for entry in entries]
 
@@ -266,11 +334,10 @@ class Campaign:
         with self._refreshing:
             with self._journal.reading() as ledger:
                 annotations, upto, refreshes = ledger.annotations(), ledger.position, list(ledger.refreshes)
-            previous = self._estimate_of(refreshes[-1]) if refreshes else None
-            estimate = self._infer(annotations, upto, previous)
-            path = self._snapshot_path
-            if path is not None:
-                save_estimate(path, upto, estimate)
+                of_now = ledger.refreshes_of_now
+            previous = self._estimates.of(of_now[-1]) if of_now else None
+            estimate = self._estimates.infer(annotations, upto, previous)
+            self._estimates.save(estimate)
             n_annotations = np.bincount(annotations.item, minlength=self.dataset.n_items)
             status = item_status(estimate.risk, n_annotations, self.prototypes, self.config)
             with self._journal.writing() as (ledger, append):
@@ -280,7 +347,7 @@ class Campaign:
                         "upto": upto,
                         "n_annotations": len(annotations),
                         "confident": int((status == ItemStatus.CONFIDENT).sum()),
-                        "digest": _digest(estimate),
+                        "digest": digest(estimate),
                     }
                     entry = append(Kind.REFRESHED, payload=payload)
                     reason = stop_reason(
@@ -294,9 +361,7 @@ class Campaign:
                         append(Kind.STOPPED, payload={"reason": reason.value})
             if is_overtaken:
                 return self.estimate
-            self._latest = (entry.position, estimate)
-            if path is not None:
-                remove_older_estimates(path, upto)
+            self._estimates.keep(entry, estimate)
             return estimate
 
     def stop(self, reason: StopReason) -> None:
@@ -309,8 +374,8 @@ class Campaign:
     def estimate(self) -> Estimate:
         """The estimate of the last refresh; the first use makes the first refresh."""
         with self._journal.reading() as ledger:
-            last = ledger.refreshes[-1] if ledger.refreshes else None
-        return self._estimate_of(last) if last else self.refresh()
+            last = ledger.refreshes_of_now[-1] if ledger.refreshes_of_now else None
+        return self._estimates.of(last) if last else self.refresh()
 
     @property
     def n_refreshes(self) -> int:
@@ -318,13 +383,13 @@ class Campaign:
             return len(ledger.refreshes)
 
     def replay(self) -> Iterator[Estimate]:
-        """Computes the estimate of every refresh again, from the annotations in the log alone.
+        """Computes the estimate of every refresh since the last `extend` again, from the annotations in the log alone.
 
         Warns if one is not what it was when it was made (another machine, other versions of the libraries).
         """
         with self._journal.reading() as ledger:
-            refreshes = list(ledger.refreshes)
-        yield from self._infer_again(refreshes)
+            refreshes = ledger.refreshes_of_now
+        yield from self._estimates.again(refreshes)
 
     def status(self) -> Status:
         """What the last refresh believed, with the annotations and promises of now."""
@@ -375,14 +440,21 @@ class Campaign:
                     )
                 append(Kind.JOINED, annotator=len(ledger.names), payload={"name": name})
 
-    def _plan(self, estimate: Estimate, ledger: Ledger, annotators: Sequence[str], n_batches: int) -> list[Assignment]:
+    def _plan(
+        self,
+        estimate: Estimate,
+        ledger: Ledger,
+        annotators: Sequence[str],
+        n_batches: int,
+        askable: Mapping[str, IntArray],
+    ) -> list[Assignment]:
         settings = self.config.sampler
         is_free = ledger.n_labels < settings.max_per_item
         is_free[self.prototypes.item] = False
         is_free[ledger.promised_items()] = False
         budget = self.config.budget
         cap = settings.max_per_annotator or self.dataset.n_items
-        present = [ledger.index[name] for name in dict.fromkeys(annotators)]
+        present = {name: ledger.index[name] for name in annotators}
         confusion = estimate.confusion
         if confusion.n_annotators < len(ledger.names):
             confusion = replace(confusion, n_annotators=len(ledger.names))
@@ -391,7 +463,7 @@ class Campaign:
             estimate.risk,
             confusion,
             is_free,
-            [Workload(j, ledger.asked(j), cap - ledger.n_asked(j)) for j in present],
+            [Workload(j, ledger.asked(j), cap - ledger.n_asked(j), askable.get(name)) for name, j in present.items()],
             n_batches,
             self.config.batch_size,
             None if budget is None else budget - ledger.n_annotations - ledger.n_promised,
@@ -399,73 +471,6 @@ class Campaign:
             settings,
             rng=generator(self.seed, "ask", ledger.position),
         )
-
-    def _estimate_of(self, refreshed: Entry) -> Estimate:
-        """The estimate behind a `refreshed` entry: at hand, from its file, or computed again.
-
-        It builds on the one before it only through the machine's belief; without a learner one step is enough.
-        """
-        position, estimate = self._latest
-        if estimate is None or position != refreshed.position:
-            path, payload = self._snapshot_path, refreshed.payload or {}
-            estimate = load_estimate(path, payload["upto"], self.prior_counts) if path else None
-            if estimate is None or _digest(estimate) != payload["digest"]:
-                with self._journal.reading() as ledger:
-                    refreshes = [entry for entry in ledger.refreshes if entry.position <= refreshed.position]
-                needed = refreshes if self._has_memory else refreshes[-1:]
-                estimate = deque(self._infer_again(needed), maxlen=1).pop()
-            self._latest = (refreshed.position, estimate)
-        return estimate
-
-    @property
-    def _has_memory(self) -> bool:
-        """Whether an estimate depends on the one before it, not on the log alone."""
-        return self.config.learner.algo != "dummy"
-
-    @property
-    def _snapshot_path(self) -> Path | None:
-        """Beside which log estimates are kept: without a memory, computing the last one again is quick."""
-        return self._journal.log.path if self._has_memory else None
-
-    def _infer_again(self, refreshes: Sequence[Entry]) -> Iterator[Estimate]:
-        with self._journal.reading() as ledger:
-            annotations = ledger.annotations()
-        estimate: Estimate | None = None
-        for entry in refreshes:
-            payload = entry.payload or {}
-            seen = slice(payload["n_annotations"])
-            estimate = self._infer(
-                replace(
-                    annotations,
-                    item=annotations.item[seen],
-                    annotator=annotations.annotator[seen],
-                    label=annotations.label[seen],
-                ),
-                payload["upto"],
-                estimate,
-            )
-            if _digest(estimate) != payload["digest"]:
-                warnings.warn(
-                    f"The estimate of log entry {entry.position} differs from the one made then; "
-                    "this machine or its libraries compute differently.",
-                    stacklevel=3,
-                )
-            yield estimate
-
-    def _infer(self, annotations: Annotations, upto: int, previous: Estimate | None) -> Estimate:
-        with _threadpools().limit(limits=1, user_api="blas"):
-            estimate, _ = infer(
-                annotations,
-                self._features,
-                self.prototypes,
-                self.prior_counts,
-                self.config,
-                rng=generator(self.seed, "refresh", upto),
-                previous=previous,
-                learner=self._learner,
-                upto=upto,
-            )
-        return estimate
 
     def _check_answer(self, answer: Answer, lease: Lease, used: MutableMapping[bytes, tuple[int, int]]) -> None:
         if answer.item not in lease.batch.items:
@@ -482,13 +487,35 @@ class Campaign:
                     f"The answer id {answer.id!r} was used for item {item} before; make a new id for every answer."
                 )
 
-    def _check_same_parts(self) -> None:
+    def _check_askable(self, name: str, items: IntArray) -> None:
+        N = self.dataset.n_items
+        if len(items) and not 0 <= items.min() <= items.max() < N:
+            raise DataError(
+                f"{name!r} cannot be asked about items {items.min()} to {items.max()}; give indices from 0 to {N - 1}."
+            )
+
+    def _take(self, addition: Addition) -> None:
+        """Goes on with what an `extended` entry brought."""
+        self.dataset, self.prototypes = add(addition, self.dataset, self.prototypes)
+        self._fingerprint = addition["features"]
+        if addition["classes"]:
+            self.prior_counts = confusion.prior_counts(self.config.prior, self.dataset.n_classes)
+
+    def _check_prior_can_grow(self) -> None:
+        K = self.dataset.n_classes
+        if not np.array_equal(self.prior_counts, confusion.prior_counts(self.config.prior, K)):
+            raise ConfigError(
+                f"The campaign was made with prior counts of its own for {K} classes, so none can be added; start "
+                "another campaign."
+            )
+
+    def _check_same_parts(self, learner: Learner | NetworkMaker | None) -> None:
         if self._features.fingerprint != self._fingerprint:
             raise DataError(
                 f"These features ({self._features.values.shape}) are not those the campaign was made with; "
                 "open it with the same file."
             )
-        given = "" if self._learner is None else type(self._learner).__qualname__
+        given = "" if learner is None else name_of(learner)
         if given != self._learner_name:
             raise ConfigError(
                 f"The campaign was made with {self._learner_name or 'the built-in learner'}, "
@@ -496,14 +523,25 @@ class Campaign:
             )
 
 
-@cache
-def _threadpools() -> ThreadpoolController:
-    """Matrix products round differently with another number of threads; on one, a refresh gives the same everywhere
-    that has the same processor and libraries."""
-    return ThreadpoolController()
+def _check_one_row_per_item(features: Features, dataset: Dataset) -> None:
+    if len(features) != dataset.n_items:
+        raise DataError(f"There are {len(features)} rows of features for {dataset.n_items} items; give one per item.")
 
 
-def _digest(estimate: Estimate) -> str:
-    digest = blake2b(estimate.label.tobytes(), digest_size=16)
-    digest.update(estimate.risk.tobytes())
-    return digest.hexdigest()
+def _chosen(
+    settings: LearnerSettings, learner: Learner | NetworkMaker | None, features: Features, dataset: Dataset
+) -> Learner | NetworkMaker:
+    """The learner that was given, or else the one that the settings name; a network is tried before it is needed."""
+    if learner is None:
+        learner = TanhNetwork
+        if settings.module is not None:
+            from askless.torch_learner import load_learner  # torch is an extra
+
+            learner = load_learner(settings.module, settings.device)
+    if not isinstance(learner, Learner | NetworkMaker):
+        raise ConfigError(
+            f"{learner!r} is no learner; give an object with fit and predict_proba, or TorchLearner(make)."
+        )
+    if not isinstance(learner, Learner):
+        learner(features.values.shape[1], dataset.n_classes, settings, generator(0, "trial"))
+    return learner

@@ -1,8 +1,8 @@
 """Typed settings, presets by the paper's names, and its `a.b=c` overrides.
 
 A setting is found at one place only. Later sources win: defaults, `experiment` preset, `learner_method` preset,
-`simulation` preset, file, overrides. The names of the paper's code are understood everywhere (`PAPER_KEYS`,
-`PAPER_VALUES`).
+`simulation` preset, `hyperparams`, file, overrides. The names of the paper's code are understood everywhere
+(`PAPER_KEYS`, `PAPER_VALUES`).
 """
 
 import difflib
@@ -13,7 +13,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args, get_origin
 
-import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from askless.errors import ConfigError
@@ -27,7 +26,8 @@ PriorKind = Literal[
     "heterogeneous_diagonal_perfect",
     "heterogeneous_perfect",
 ]
-CrowdKind = Literal["perfect", "uniform", "structured_noise", "amt_structured_noise", "amt_uniform_noise"]
+CrowdKind = Literal["perfect", "uniform", "structured_noise", "amt_structured_noise", "amt_uniform_noise", "replay"]
+GoldPrior = Literal["class", "annotator", "both"]
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -59,10 +59,20 @@ class PriorSettings(_Settings):
     neg_count: float = Field(1.0, ge=0, description="predefined: weight of all wrong answers together")
 
 
+class MixMatchSettings(_Settings):
+    """How unannotated items take part in training (Berthelot et al. 2019)."""
+
+    mu: int = Field(5, ge=1, description="unannotated items in a minibatch, as a multiple of the annotated ones")
+    alpha: float = Field(0.75, gt=0, description="two items are mixed in the proportion Beta(alpha, alpha)")
+    weight: float = Field(75.0, ge=0, description="of the unannotated items' loss in the last epoch; grows from 0")
+
+
 class LearnerSettings(_Settings):
     """The machine on frozen features (the paper's learner)."""
 
-    algo: Literal["dummy", "mlp"] = "dummy"
+    algo: Literal["dummy", "mlp", "torch"] = Field("dummy", description="none, the built-in network, or one of yours")
+    module: str | None = Field(None, description="torch: FILE.py:FUNCTION, which makes the network")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="torch: where it is trained; auto: cuda if any")
     max_risk: float = Field(0.1, ge=0, le=1, description="pseudo-labels are taken from items below this risk")
     n_hidden_layer: int = Field(1, ge=0, le=1)
     hidden_size: int = Field(64, ge=1)
@@ -71,7 +81,10 @@ class LearnerSettings(_Settings):
     lr_ratio: float = Field(0.0001, gt=0, description="learning rate / sqrt(minibatch size)")
     weight_decay: float = Field(0.001, ge=0)
     calibrate: str = Field("temperature", description="none, temperature, or cv_N for N folds, each with its own")
-    semi_supervised: Literal["none", "pseudolabel"] = "none"
+    semi_supervised: Literal["none", "pseudolabel", "mixmatch"] = Field(
+        "none", description="trains on annotated items, on all below max_risk, or on all with guessed labels"
+    )
+    mixmatch: MixMatchSettings = MixMatchSettings()
     early_stop_scope: Literal["local", "global"] = "local"
     prototype_as_val: bool = True
 
@@ -86,6 +99,14 @@ class LearnerSettings(_Settings):
     def n_folds(self) -> int:
         """Number of folds, 0 if the learner is not cross-fitted."""
         return int(self.calibrate[3:]) if self.calibrate.startswith("cv_") else 0
+
+    @model_validator(mode="after")
+    def _a_module_belongs_to_torch(self) -> Self:
+        if self.algo == "torch" and self.module is None:
+            raise ValueError("learner.algo=torch needs a network; set learner.module=FILE.py:FUNCTION too")
+        if self.algo != "torch" and self.module is not None:
+            raise ValueError(f"learner.module={self.module} belongs to learner.algo=torch; set that, or leave it out")
+        return self
 
     @model_validator(mode="after")
     def _folds_need_prototypes_to_train(self) -> Self:
@@ -133,9 +154,43 @@ class CrowdSettings(_Settings):
 
     kind: CrowdKind = "structured_noise"
     n_annotators: int = Field(50, ge=1)
-    skill: float = Field(0.7, ge=0, le=1, description="mean share of right answers; for uniform and structured_noise")
-    spread: float = Field(0.1, ge=0, lt=0.5, description="standard deviation of skill; likewise")
-    amt_folder: str | None = Field(None, description="folder of group_workers.json and groups.txt; for amt_*")
+    skill: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="mean share of right answers, for uniform and structured_noise; for replay of counts, mean share "
+        "of items that a person looks at (simulation=replay: 1)",
+    )
+    spread: float = Field(0.1, ge=0, lt=0.5, description="standard deviation of skill (simulation=replay: 0)")
+    amt_folder: str | None = Field(
+        None, description="folder of group_workers.json and groups.txt, for amt_*; unset: of `askless data get amt`"
+    )
+    recorded: str | None = Field(
+        None,
+        description="labels of real people, for replay: a table of item, label and perhaps annotator (.csv, .parquet), "
+        "or how many people chose each class for each item (.npy)",
+    )
+
+    @model_validator(mode="after")
+    def _replay_needs_records(self) -> Self:
+        if (self.kind == "replay") != (self.recorded is not None):
+            if self.recorded is None:
+                raise ValueError("crowd.kind=replay replays labels of real people; name their file by crowd.recorded")
+            raise ValueError(
+                f"crowd.recorded={self.recorded} belongs to simulation=replay; set it, or leave crowd.recorded out"
+            )
+        return self
+
+
+class GoldSettings(_Settings):
+    """Known items that every simulated annotator answers before the campaign; their answers cost what others do."""
+
+    n_per_class: int = Field(0, ge=0, description="items of each class, drawn from the prototypes; 0: no gold")
+    prior: GoldPrior = Field(
+        "both",
+        description="what they tell of an annotator: the accuracy of each class over all people (the paper's A), of "
+        "each person over all classes (B), or of each person on each class",
+    )
 
 
 class SimulationConfig(CampaignConfig):
@@ -144,6 +199,9 @@ class SimulationConfig(CampaignConfig):
     experiment: str | None = Field(None, description="classes and numbers of the paper; needs `features`")
     learner_method: str = "efficient_annotation"
     simulation: str = "structured_noise"
+    hyperparams: Literal["default", "tuned"] = Field(
+        "default", description="tuned: the learner's settings that the paper's authors found best for the experiment"
+    )
     dataset: str = Field("digits", description="'digits', or a folder of features.npy and labels.npy")
     features: str | None = Field(
         None, description="instead of `dataset`: 'synthetic', or a .npy file with a row for each path in `images`"
@@ -152,12 +210,16 @@ class SimulationConfig(CampaignConfig):
         None, description="text file of an image path per row of `features`; the first folder of a path is the class"
     )
     classes: tuple[str, ...] | None = Field(None, description="use these only; an experiment names its own")
+    n_distractors_per_class: int = Field(
+        0, ge=0, description="so many items of other classes, for each class chosen; they are the last class, 'other'"
+    )
     n_dimensions: int = Field(256, ge=1, le=2048, description="of synthetic features")
     seed: int = Field(123, ge=0)
     n_prototypes_per_class: int = Field(10, ge=0)
     n_data_per_class: int | None = Field(None, ge=1, description="use so many items of each class, not all")
     n_components: int | None = Field(None, ge=1, description="reduce the features to so many principal components")
     crowd: CrowdSettings = CrowdSettings()
+    gold: GoldSettings = GoldSettings()
 
     @field_validator("classes")
     @classmethod
@@ -173,9 +235,8 @@ class SimulationConfig(CampaignConfig):
                 f"experiment={self.experiment} names classes only; set features=synthetic, "
                 "or features=FILE.npy images=FILE.txt for your own"
             )
-        if self.features is None and (self.images is not None or self.classes is not None):
-            name = "classes" if self.images is None else "images"
-            raise ValueError(f"{name} belongs to features; set features too, or leave it out")
+        if self.features is None and self.images is not None:
+            raise ValueError("images belongs to features; set features too, or leave it out")
         if self.features is not None and self.dataset != type(self).model_fields["dataset"].default:
             raise ValueError(
                 f"dataset={self.dataset} and features={self.features} exclude each other; give one of them"
@@ -185,8 +246,35 @@ class SimulationConfig(CampaignConfig):
                 raise ValueError("features=synthetic has no images; leave images out, or name a .npy file")
             if self.classes is None or self.n_data_per_class is None:
                 raise ValueError("features=synthetic needs classes and n_data_per_class; choose an experiment")
+            if self.crowd.recorded is not None:
+                raise ValueError(
+                    "features=synthetic are of no real items, so nothing is on record; choose real features"
+                )
         elif self.features is not None and self.images is None:
             raise ValueError(f"features={self.features} needs the image path of each row; set images=FILE.txt")
+        return self
+
+    @model_validator(mode="after")
+    def _distractors_are_of_other_classes(self) -> Self:
+        if self.n_distractors_per_class and self.classes is None:
+            raise ValueError(
+                f"n_distractors_per_class={self.n_distractors_per_class} takes items of classes that are not chosen; "
+                "set classes, or choose an experiment"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gold_sets_the_prior(self) -> Self:
+        if self.gold.n_per_class > self.n_prototypes_per_class:
+            raise ValueError(
+                f"gold.n_per_class={self.gold.n_per_class} are drawn from n_prototypes_per_class="
+                f"{self.n_prototypes_per_class} items; set it to that at most"
+            )
+        if self.gold.n_per_class and self.prior.kind != "predefined_homogeneous":
+            raise ValueError(
+                f"gold and prior.kind={self.prior.kind} both say what is believed of annotators; set "
+                "prior.kind=predefined_homogeneous, or gold.n_per_class=0"
+            )
         return self
 
     @property
@@ -200,8 +288,9 @@ class SimulationConfig(CampaignConfig):
     def campaign(self) -> CampaignConfig:
         return CampaignConfig(**{name: getattr(self, name) for name in CampaignConfig.model_fields})
 
-    def to_toml(self) -> str:
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+    def to_settings(self) -> dict[str, Any]:
+        """All settings as a TOML file holds them: groups are tables, what is none is left out."""
+        return self.model_dump(exclude_none=True)
 
 
 GROUPS = ("experiment", "learner_method", "simulation")
@@ -209,6 +298,7 @@ GROUPS = ("experiment", "learner_method", "simulation")
 PAPER_KEYS = {
     "risk_thres": "max_risk",
     "n_prototype_per_class": "n_prototypes_per_class",
+    "n_data_distraction_per_class": "n_distractors_per_class",
     "online.budget": "budget",
     "online.hit_size": "batch_size",
     "online.n_hits_per_step": "n_batches",
@@ -217,6 +307,7 @@ PAPER_KEYS = {
     "optimizer.likelihood_epsilon": "aggregator.likelihood_epsilon",
     "learner.risk_thres": "learner.max_risk",
     "learner.batch_size": "learner.minibatch_size",
+    "learner.mixmatch.mixmatch_w": "learner.mixmatch.weight",
     "sampler.max_annotation_per_example": "sampler.max_per_item",
     "sampler.max_annotation_per_worker": "sampler.max_per_annotator",
     "worker.type": "crowd.kind",
@@ -286,7 +377,14 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None, *, table: s
         name = given.get(group, SimulationConfig.model_fields[group].default)
         if name is not None:
             settings |= _read_preset(group, name)
+    if given.get("hyperparams") == "tuned":
+        settings |= _tuned(given.get("experiment"), (settings | given).get("learner.semi_supervised", "none"))
     return _validated(SimulationConfig, _nested(settings | given))
+
+
+def config_from_settings(settings: dict[str, Any]) -> SimulationConfig:
+    """Takes back what `SimulationConfig.to_settings` gave."""
+    return _validated(SimulationConfig, settings)
 
 
 def settings_table(overrides: Iterable[str]) -> dict[str, Any]:
@@ -299,11 +397,6 @@ def settings_table(overrides: Iterable[str]) -> dict[str, Any]:
     for text in overrides:
         given |= _parse_override(text)
     return _nested({key: "none" if value is None else value for key, value in given.items()})
-
-
-def config_from_toml(text: str) -> SimulationConfig:
-    """Reads back what `SimulationConfig.to_toml` wrote."""
-    return _validated(SimulationConfig, tomllib.loads(text))
 
 
 def describe_settings() -> Iterator[tuple[str, str, str, str]]:
@@ -334,6 +427,19 @@ def _read_preset(group: str, name: object) -> dict[str, Any]:
         raise ConfigError(f"There is no {group} {name!r}; {_choose(str(name), names)}")
     text = (resources.files("askless") / "presets" / group / f"{name}.toml").read_text()
     return dict(_flat(tomllib.loads(text)))
+
+
+def _tuned(experiment: str | None, semi_supervised: str) -> dict[str, Any]:
+    """The learner's settings that the paper's authors tuned for an experiment and a way to use unannotated items."""
+    tuned = _read_preset("hyperparams", "tuned")
+    experiments = list(dict.fromkeys(key.partition(".")[0] for key in tuned))
+    if experiment not in experiments:
+        raise ConfigError(
+            f"The paper tuned nothing for experiment={experiment or 'none'}; set hyperparams=default, "
+            f"or choose one of {', '.join(experiments)}."
+        )
+    prefix = f"{experiment}.{semi_supervised}."
+    return {f"learner.{key.removeprefix(prefix)}": value for key, value in tuned.items() if key.startswith(prefix)}
 
 
 def _read_toml(file: Path, table: str | None) -> dict[str, Any]:

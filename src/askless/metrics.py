@@ -54,6 +54,12 @@ def mean_accuracy(probability: npt.NDArray[np.floating], truth: IntArray) -> flo
     return float((probability.argmax(axis=1) == truth).mean())
 
 
+def precision(label: IntArray, truth: IntArray, y: int) -> float | None:
+    """The share of the items labelled y that are of class y; none if none is labelled so."""
+    is_labelled = label == y
+    return float((truth[is_labelled] == y).mean()) if is_labelled.any() else None
+
+
 @dataclass(frozen=True)
 class Score:
     """Labels against the truth of some items.

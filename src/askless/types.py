@@ -6,7 +6,7 @@ Axes: N items, J annotators, K classes, M annotations, P prototypes, D feature d
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, TypeAlias
@@ -216,6 +216,13 @@ class Confusion:
     def n_classes(self) -> int:
         return int(self.prior_counts.shape[-1])
 
+    def with_counts(self, counts: FloatArray) -> "Confusion":
+        """The same people and prior with other counts (Q, K); what depends on the prior alone is not computed again."""
+        changed = replace(self, counts=counts)
+        of_prior = ("prior_totals", "pair_prior", "_first_pairs")
+        changed.__dict__.update({name: self.__dict__[name] for name in of_prior if name in self.__dict__})
+        return changed
+
     @cached_property
     def prior_totals(self) -> FloatArray:
         """(J, K): prior counts of each annotator for each true class."""
@@ -226,19 +233,27 @@ class Confusion:
         """(J, K): prior and seen counts of each annotator for each true class."""
         totals = self.prior_totals.copy()
         if len(self.annotator):
-            starts = np.flatnonzero(np.diff(self.annotator, prepend=-1))
-            totals[self.annotator[starts]] += np.add.reduceat(self.counts, starts, axis=0)
+            totals[self.annotator[self._first_pairs]] += np.add.reduceat(self.counts, self._first_pairs, axis=0)
         return totals
 
+    @cached_property
     def pair_probabilities(self) -> FloatArray:
         """(Q, K): for each pair, P(the annotator says this label | truth y)."""
-        return (self.pair_prior() + self.counts) / self.row_totals[self.annotator]
+        probabilities = self.pair_prior + self.counts
+        probabilities /= self.row_totals[self.annotator]
+        return probabilities
 
+    @cached_property
     def pair_prior(self) -> FloatArray:
         """(Q, K): the prior counts that belong to each pair."""
         if self.prior_counts.ndim == 2:
             return self.prior_counts.T[self.label]
         return self.prior_counts[self.annotator, :, self.label]
+
+    @cached_property
+    def _first_pairs(self) -> IntArray:
+        """Where the pairs of each annotator begin."""
+        return np.flatnonzero(np.diff(self.annotator, prepend=-1))
 
     def matrices(self, annotator: Sequence[int] | IntArray) -> FloatArray:
         """(len(annotator), K, K): the confusion matrices of some annotators."""

@@ -98,7 +98,7 @@ def test_the_posterior_is_the_product_of_people_and_machine() -> None:
     estimate, info = run(annotations, config(calibrate="none"), previous=with_machine(old, np.inf), learner=Fixed())
     confusion, evidence, em = aggregate.fit(annotations, PRIOR, old, chosen.aggregator, rng=np.random.default_rng(0))
     assert info == Info(em, True)
-    assert estimate.objective == em.objectives[-1]
+    assert estimate.objective == em.objective
     np.testing.assert_array_equal(estimate.confusion.counts, confusion.counts)
     np.testing.assert_array_equal(estimate.machine, new)
     expected = softmax(evidence + np.log(new.astype(np.float64) + aggregate.EPSILON), axis=1)

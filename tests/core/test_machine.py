@@ -13,8 +13,10 @@ from askless.config import LearnerSettings
 from askless.core import machine
 from askless.core.calibrate import log_loss
 from askless.core.machine import believe, check_settings
+from askless.core.training import Examples
 from askless.errors import ConfigError, DataError
 from askless.types import Features, Float32Array, FloatArray, IntArray, Prototypes
+from networks import maker
 
 N, K = 60, 3
 TRUTH = np.arange(N) % K
@@ -93,6 +95,54 @@ def test_pseudolabel_trains_on_whatever_is_sure() -> None:
     assert spy.trained_on == [[i for i in range(12, N) if i % 4]]
     spy, _, _ = train(sure_of(TRUTH, confidence), np.zeros(N, bool), semi_supervised="pseudolabel", max_risk=0.2)
     assert spy.trained_on == [list(range(12, N))]
+
+
+def examples_of(
+    posterior: FloatArray, is_annotated: npt.NDArray[np.bool_], prototypes: Prototypes = PROTOTYPES, **changes: Any
+) -> list[Examples]:
+    """What a network would be trained on."""
+    seen: list[Examples] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "train", lambda network, examples, *_: seen.append(examples))
+        believe(features(), prototypes, posterior, is_annotated, settings(**changes), rng=np.random.default_rng(0))
+    return seen
+
+
+def test_mixmatch_trains_on_what_was_annotated_and_guesses_the_rest() -> None:
+    is_annotated = np.arange(N) % 4 != 0
+    (seen,) = examples_of(sure_of(TRUTH, 0.5), is_annotated, semi_supervised="mixmatch")
+    assert seen.labelled.tolist() == [i for i in range(12, N) if i % 4]
+    assert seen.unlabelled.tolist() == [i for i in range(12, N) if i % 4 == 0]
+    assert seen.validation.tolist() == list(range(12))
+    np.testing.assert_array_equal(seen.validation_label, TRUTH[:12])
+    np.testing.assert_array_equal(seen.targets, np.eye(K)[TRUTH[seen.labelled]])
+    np.testing.assert_array_equal(seen.values, features().values)
+
+
+def test_mixmatch_guesses_nothing_that_a_fold_holds_out() -> None:
+    is_annotated = np.arange(N) < 40
+    seen = examples_of(
+        sure_of(TRUTH), is_annotated, semi_supervised="mixmatch", calibrate="cv_3", prototype_as_val=False
+    )
+    assert len(seen) == 3
+    for fold in seen:
+        assert fold.unlabelled.tolist() == list(range(40, N))
+        assert sorted([*fold.labelled, *fold.validation]) == list(range(40))
+
+
+def test_mixmatch_with_every_item_annotated() -> None:
+    (seen,) = examples_of(sure_of(TRUTH), np.ones(N, bool), semi_supervised="mixmatch")
+    assert len(seen.unlabelled) == 0
+    belief, _ = believe(
+        features(),
+        PROTOTYPES,
+        sure_of(TRUTH),
+        np.ones(N, bool),
+        settings(semi_supervised="mixmatch"),
+        rng=np.random.default_rng(0),
+    )
+    assert belief is not None
+    assert (belief.argmax(axis=1) == TRUTH).mean() > 0.8
 
 
 def test_targets_are_the_most_likely_classes_and_classes_weigh_the_same() -> None:
@@ -257,10 +307,10 @@ def test_folds_that_would_be_empty_are_left_out() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-@pytest.mark.parametrize("plugged", [None, "nearest mean", "logistic regression"])
+@pytest.mark.parametrize("plugged", ["built-in", "torch", "nearest mean", "logistic regression"])
 @pytest.mark.parametrize("calibrate", ["none", "temperature"])
-def test_any_learner_learns(dtype: type, plugged: str | None, calibrate: str) -> None:
-    learner = {"nearest mean": NearestMean(), "logistic regression": Logistic()}.get(plugged or "")
+def test_any_learner_learns(dtype: type, plugged: str, calibrate: str) -> None:
+    learner = {"nearest mean": NearestMean(), "logistic regression": Logistic()}.get(plugged) or maker(plugged)
     is_annotated = np.arange(N) < 40
     belief, loss = believe(
         features(dtype=dtype),
@@ -329,6 +379,16 @@ def test_check_settings() -> None:
     check_settings(settings(algo="dummy"), Prototypes.none())
     check_settings(settings(calibrate="cv_3", prototype_as_val=False), Prototypes.none())
 
+    mixmatch = settings(semi_supervised="mixmatch")
+    check_settings(mixmatch, PROTOTYPES)
+    check_settings(settings(semi_supervised="pseudolabel"), PROTOTYPES, NearestMean())
+    with pytest.raises(ConfigError) as caught:
+        check_settings(mixmatch, PROTOTYPES, NearestMean())
+    assert str(caught.value) == (
+        "learner.semi_supervised=mixmatch needs a network that askless trains, and NearestMean trains itself; set none "
+        "or pseudolabel, or give a TorchLearner."
+    )
+
 
 class Says:
     """A learner that says what it was told to say."""
@@ -356,7 +416,7 @@ class Says:
 def test_what_is_no_probabilities_is_refused(said: Any) -> None:
     features = Features(np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32))
     prototypes = Prototypes(np.arange(6), np.arange(6) % 3)
-    with pytest.raises(DataError, match="predict_proba of Says gave an array of shape"):
+    with pytest.raises(DataError, match="predict_proba of Says gave an array of shape") as caught:
         believe(
             features,
             prototypes,
@@ -366,6 +426,7 @@ def test_what_is_no_probabilities_is_refused(said: Any) -> None:
             rng=np.random.default_rng(0),
             learner=Says(said),
         )
+    assert ("with NaN in it" in str(caught.value)) == np.isnan(said(12)).any()
 
 
 def test_only_known_labels_judge_the_temperature(monkeypatch: pytest.MonkeyPatch) -> None:

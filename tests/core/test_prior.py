@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askless.config import PAPER_VALUES, PriorKind, PriorSettings
-from askless.core.confusion import check_prior_counts, prior_counts
+from askless.config import PAPER_VALUES, GoldPrior, PriorKind, PriorSettings
+from askless.core.confusion import GOLD_STRENGTH, check_prior_counts, gold_prior_counts, prior_counts
 from askless.errors import ConfigError
 from askless.types import FloatArray
 
@@ -108,3 +108,52 @@ def test_counts_that_are_no_counts_are_refused(row: list[float]) -> None:
         assert str(caught.value) == (
             "prior_counts must be finite, not negative, and not all zero in any row; mend the rows that are."
         )
+
+
+# What gold questions tell
+
+
+def test_gold_by_hand() -> None:
+    """Two people, two classes, two answers each: ann 2 + 1 right, bob 1 + 0."""
+    gold = np.array([[[2.0, 0], [1, 1]], [[1, 1], [2, 0]]])
+    of_class = gold_prior_counts(gold, "class", 10)
+    np.testing.assert_allclose(of_class, 10 * np.array([[4 / 6, 2 / 6], [4 / 6, 2 / 6]]))
+    of_annotator = gold_prior_counts(gold, "annotator", 6)
+    np.testing.assert_allclose(of_annotator, [[[4, 2], [2, 4]], [[2, 4], [4, 2]]])
+
+    both = gold_prior_counts(gold, "both", 1)
+    odds = (4 / 2) * (4 / 2) / (5 / 5)  # ann, class 0, against everyone on everything
+    expected = odds / (1 + odds)
+    assert both[0, 0, 0] == pytest.approx((2 + GOLD_STRENGTH * expected) / (2 + GOLD_STRENGTH))
+
+
+@given(
+    n_annotators=st.integers(1, 4),
+    n_classes=st.integers(2, 5),
+    n_each=st.integers(1, 6),
+    kind=st.sampled_from(get_args(GoldPrior)),
+    strength=st.floats(0.1, 100),
+    seed=st.integers(0, 999),
+)
+def test_a_row_of_a_gold_prior_weighs_its_strength(
+    n_annotators: int, n_classes: int, n_each: int, kind: GoldPrior, strength: float, seed: int
+) -> None:
+    confusion = random_confusion(seed, n_annotators, n_classes)
+    gold = np.random.default_rng(seed).multinomial(n_each, confusion).astype(float)
+    counts = gold_prior_counts(gold, kind, strength)
+    assert counts.shape == ((n_classes,) * 2 if kind == "class" else gold.shape)
+    assert (counts > 0).all()
+    np.testing.assert_allclose(counts.sum(axis=-1), strength)
+    np.testing.assert_array_equal(check_prior_counts(counts, n_classes), counts)
+    order = np.random.default_rng(seed).permutation(n_classes)
+    renamed = gold_prior_counts(gold[:, order][:, :, order], kind, strength)
+    np.testing.assert_allclose(renamed, counts[..., order, :][..., order], rtol=1e-9)
+
+
+def test_much_gold_tells_the_accuracy() -> None:
+    confusion = random_confusion(3, 3, 4)
+    gold = confusion * 10_000
+    right = np.diagonal(confusion, axis1=1, axis2=2)
+    for kind, expected in (("class", right.mean(axis=0)), ("annotator", right.mean(axis=1)[:, None]), ("both", right)):
+        found = np.diagonal(gold_prior_counts(gold, kind, 1), axis1=-2, axis2=-1)
+        np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), atol=1e-3)

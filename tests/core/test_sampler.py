@@ -80,7 +80,15 @@ def situations(draw: st.DrawFn) -> Situation:
         posterior_of(risk, K),
         believed(rng.random(J).tolist(), K),
         rng.random(N) < draw(st.sampled_from([1, 0.5, 0])),
-        [Workload(int(j), np.flatnonzero(rng.random(N) < 0.4), int(rng.integers(0, 8))) for j in present],
+        [
+            Workload(
+                int(j),
+                np.flatnonzero(rng.random(N) < 0.4),
+                int(rng.integers(0, 8)),
+                np.flatnonzero(rng.random(N) < 0.5) if rng.random() < 0.3 else None,
+            )
+            for j in present
+        ],
         draw(st.sampled_from([3, 1, 10, 0])),
         draw(st.sampled_from([4, 1, 2, 10])),
         draw(st.sampled_from([None, 5, 10, 1, 0])),
@@ -101,6 +109,7 @@ def test_a_plan_keeps_every_cap(situation: Situation) -> None:
         workload = of_annotator[assignment.annotator]
         assert 0 < len(assignment.items) <= min(situation.batch_size, workload.capacity)
         assert not set(assignment.items) & set(workload.asked)
+        assert workload.askable is None or set(assignment.items) <= set(workload.askable)
     items = np.concatenate([np.empty(0, np.int64), *(assignment.items for assignment in chosen)])
     assert len(items) == len(set(items))
     assert situation.is_free[items].all()
@@ -148,6 +157,8 @@ def test_nobody_who_could_help_is_left_out(situation: Situation) -> None:
     for workload in situation.workloads:
         for_this_one = may_ask.copy()
         for_this_one[workload.asked] = False
+        if workload.askable is not None:
+            for_this_one &= np.isin(np.arange(len(may_ask)), workload.askable)
         size = sizes.get(workload.annotator, 0)
         is_full = size == min(situation.batch_size, workload.capacity)
         if has_budget and not is_full and (size or len(chosen) < situation.n_batches):

@@ -9,8 +9,8 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 from sklearn.linear_model import RidgeClassifier
 
-onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
-pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+onnx = pytest.importorskip("onnx", reason="needs askless[onnx]")
+pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
 
 from askless.data.image import decode  # noqa: E402
 from askless.embed.efficientnet_lite import build_graph, read_tensors  # noqa: E402

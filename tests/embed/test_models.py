@@ -106,7 +106,7 @@ def test_a_download_that_fails_is_one_sentence(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_another_file_than_the_published_one_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
     asked: list[object] = []
 
     def give(repository: str, **settings: object) -> str:
@@ -134,13 +134,13 @@ def test_the_digest_of_several_files_depends_on_each(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
     with pytest.raises(DataError, match=r"none\.onnx cannot be read \(No such file or directory\)"):
         open_encoder(str(tmp_path / "none.onnx"))
 
 
 def test_an_own_network_is_cut_for_as_the_file_beside_it_says(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
     from test_onnx_encoder import pooled
 
     (tmp_path / "onnx").mkdir()

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
-pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+onnx = pytest.importorskip("onnx", reason="needs askless[onnx]")
+pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
 
 from onnx import TensorProto, helper  # noqa: E402
 

@@ -9,8 +9,8 @@ import pytest
 
 from picture_folder import coloured, make_folder
 
-torch = pytest.importorskip("torch", reason="needs the extra [torch]")
-transformers = pytest.importorskip("transformers", reason="needs the extra [torch]")
+torch = pytest.importorskip("torch", reason="needs askless[torch]")
+transformers = pytest.importorskip("transformers", reason="needs askless[torch]")
 
 from askless.data.prior import read_prior  # noqa: E402
 from askless.embed.models import open_encoder  # noqa: E402

@@ -41,6 +41,7 @@ def make_run(
     *,
     K: int = 3,
     seed: int = 0,
+    max_risk: float = 0.1,
     has_machine: bool = True,
     names: Sequence[str] | None = None,
     item: str = "cat-1",
@@ -55,7 +56,7 @@ def make_run(
     posterior = rng.dirichlet(np.ones(K), E).astype(np.float32)
     confusion = rng.dirichlet(np.ones(K), K)
     (folder / "config.toml").write_text(
-        f'max_risk = 0.1\nseed = {seed}\n[crowd]\nn_annotators = {J}\nkind = "uniform"\n'
+        f'max_risk = {max_risk}\nseed = {seed}\n[crowd]\nn_annotators = {J}\nkind = "uniform"\n'
     )
     (folder / "summary.json").write_text(
         json.dumps(
@@ -168,8 +169,10 @@ def report(*folders: Path) -> tuple[str, Page]:
 
 @pytest.fixture(scope="module", params=[1, 3])
 def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Page]:
+    """A page of one run, and one of several that differ in more than the seed."""
     root = tmp_path_factory.mktemp("runs")
-    return report(*(make_run(root / str(i), seed=i, image=uri(png())) for i in range(request.param)))
+    risks = (0.1, 0.2, 0.3)[: request.param]
+    return report(*(make_run(root / str(i), seed=i, max_risk=risk, image=uri(png())) for i, risk in enumerate(risks)))
 
 
 def png(size: tuple[int, int] = (8, 8), mode: str = "L", form: str = "PNG", **options: Any) -> bytes:
@@ -196,6 +199,16 @@ def test_one_run_tells_its_numbers_in_plain_words(tmp_path: Path) -> None:
     assert "✓ right" in page.text
     assert "crowd.n_annotators" in page.text
     assert "1 stay unsure" in page.text
+    for words in ("gold questions", "distractors"):
+        assert words not in page.text
+
+
+def test_gold_and_distractors_are_told_where_there_are_any(tmp_path: Path) -> None:
+    shares = {"accuracy_wanted": 0.912, "other_recall": 0.834, "other_precision": None}
+    _, page = report(make_run(tmp_path / "a", n_gold=60, **shares))
+    assert "60 of the annotations were answers to gold questions" in page.text
+    for words in ("Accuracy without distractors", "91.2%", "83.4% of the distractors were found"):
+        assert words in page.text
 
 
 def test_page_needs_nothing_but_itself(written: tuple[str, Page]) -> None:
@@ -279,7 +292,7 @@ def test_numbers_that_are_missing_show_as_dashes(tmp_path: Path) -> None:
 
 
 def test_several_runs_are_compared_and_the_best_marked(tmp_path: Path) -> None:
-    _, page = report(*(make_run(tmp_path / str(seed), seed=seed) for seed in (1, 2, 3)))
+    _, page = report(*(make_run(tmp_path / str(seed), seed=seed, max_risk=seed / 10) for seed in (1, 2, 3)))
     for words in ("3 labelling runs compared", "seed 1", "to reach 80%", "to reach 95%", "★ 90.5%", "★ 0.45"):
         assert words in page.text
     assert "★ 0.25" not in page.text, "all are equal"

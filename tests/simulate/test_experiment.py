@@ -8,8 +8,10 @@ from small_simulation import configure, write_folder
 
 from askless.campaign import Campaign
 from askless.core.risk import StopReason
-from askless.simulate.crowds import Crowd, annotator_names, perfect, uniform
+from askless.simulate.crowds import Crowd, annotator_names
+from askless.simulate.drawn import ConfusionCrowd
 from askless.simulate.experiment import ACCURACY_LEVELS, Row, measure, reached, run_rounds
+from askless.simulate.noise import perfect, uniform
 from askless.simulate.run import simulate
 from askless.simulate.sources import Source
 from small_campaign import PROTOTYPES, TRUTH, K, N, create, read
@@ -17,7 +19,7 @@ from small_campaign import PROTOTYPES, TRUTH, K, N, create, read
 
 def crowd(n: int = 5, skill: float = 1.0) -> Crowd:
     confusion = perfect(n, K) if skill == 1 else uniform(n, K, skill, 0.1, 3)
-    return Crowd(annotator_names(n), confusion, TRUTH, 3, confusion.mean(axis=0))
+    return ConfusionCrowd(annotator_names(n), confusion, TRUTH, 3, confusion.mean(axis=0))
 
 
 def run_to_end(campaign: Campaign, people: Crowd) -> str | None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from askless.config import SimulationConfig, compose, config_from_toml, experiment_classes, preset_names
+from askless.config import SimulationConfig, compose, config_from_settings, experiment_classes, preset_names
+from askless.data.image_rows import read_image_rows
 from askless.errors import ConfigError, DataError
 from askless.simulate.run import simulate
 from askless.simulate.sources import GROUPS_OF_CLASSES, load
@@ -60,7 +61,7 @@ def test_methods_and_overrides_win_over_an_experiment() -> None:
     vote = compose(["learner_method=majority_vote", "features=synthetic", "experiment=imagenet_animal", "budget=7"])
     assert (vote.max_risk, vote.budget, vote.batch_size) == (0.0, 7, 40)
     assert compose(["experiment=none"]) == compose()
-    assert config_from_toml(vote.to_toml()) == vote
+    assert config_from_settings(vote.to_settings()) == vote
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,29 @@ def test_methods_and_overrides_win_over_an_experiment() -> None:
             ["features=f.npy", "images=a.txt", "classes=['a', 'b', 'a']"],
             "classes=['a', 'b', 'a'] does not fit: give two classes or more, each once.",
         ),
-        (["classes=['a', 'b']"], "classes belongs to features; set features too, or leave it out."),
+        (
+            ["n_data_distraction_per_class=5"],
+            "n_distractors_per_class=5 takes items of classes that are not chosen; set classes, or choose an",
+        ),
+        (["simulation=replay"], "crowd.kind=replay replays labels of real people; name their file by crowd.recorded."),
+        (
+            ["crowd.recorded=a.csv"],
+            "crowd.recorded=a.csv belongs to simulation=replay; set it, or leave crowd.recorded out.",
+        ),
+        (
+            ["experiment=imagenet_animal", "features=synthetic", "simulation=replay", "crowd.recorded=a.csv"],
+            "features=synthetic are of no real items, so nothing is on record; choose real features.",
+        ),
+        (
+            ["gold.n_per_class=11"],
+            "gold.n_per_class=11 are drawn from n_prototypes_per_class=10 items; set it to that at most.",
+        ),
+        (
+            ["gold.n_per_class=1", "simulation=amt_uniform_noise"],
+            "gold and prior.kind=homogeneous both say what is believed of annotators; set "
+            "prior.kind=predefined_homogeneous, or gold.n_per_class=0.",
+        ),
+        (["gold.prior=all"], "gold.prior='all' is not known; allowed: class, annotator, both."),
         (
             ["features=f.npy", "images=a.txt", "dataset=birds"],
             "dataset=birds and features=f.npy exclude each other; give one of them.",
@@ -113,7 +136,7 @@ def test_synthetic_items_are_those_of_the_recipe() -> None:
     source = load(compose(["experiment=imagenet_animal", "features=synthetic", "seed=4", *SMALL]))
     classes = experiment_classes("imagenet_animal")
     geometry = make_geometry([experiment_classes(name) for name in GROUPS_OF_CLASSES])
-    np.testing.assert_array_equal(source.features.values, draw_features(geometry, classes, 8, 4, 20))
+    np.testing.assert_array_equal(source.features.values, draw_features(geometry, dict.fromkeys(classes, 8), 4, 20))
     np.testing.assert_array_equal(source.prototypes.item, draw_prototypes(37, 8, 2, 4))
     np.testing.assert_array_equal(source.prototypes.label, source.truth[source.prototypes.item])
     assert np.bincount(source.truth).tolist() == [8] * 37
@@ -131,7 +154,7 @@ def test_synthetic_features_of_an_unknown_class_are_refused() -> None:
 
 def test_no_file_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ASKLESS_SHARED", raising=False)
+    monkeypatch.setenv("ASKLESS_DATA", str(tmp_path / "nothing"))
     summary = simulate(compose(["experiment=imagenet_split_2", "features=synthetic", "simulation=uniform", *SMALL]))
     assert (summary["dataset"], summary["n_items"], summary["n_classes"]) == ("imagenet_split_2-synthetic", 13 * 6, 13)
 
@@ -162,6 +185,22 @@ PATHS = ["owl/1.jpg", "cat/b/1.jpg", "./dog/1.jpg", "cat/2.jpg", "dog/2.jpg", "o
 
 def load_own(overrides: list[str], **changes: Any) -> Any:
     return load(SimulationConfig.model_validate(compose(overrides).model_dump() | changes))
+
+
+@pytest.mark.parametrize(
+    ("lines", "items"),
+    [
+        (["owl/1.jpg 7", "cat/a b.jpg 12", "owl/2 3"], ("owl/1.jpg", "cat/a b.jpg", "owl/2")),
+        (["owl/1.jpg 7", "cat/a b.jpg", "owl/2 3"], ("owl/1.jpg 7", "cat/a b.jpg", "owl/2 3")),
+    ],
+)
+def test_numbers_that_end_every_line_are_no_part_of_the_paths(
+    tmp_path: Path, lines: list[str], items: tuple[str, ...]
+) -> None:
+    write(tmp_path, lines)
+    rows = read_image_rows(tmp_path / "mine.npy", tmp_path / "mine.txt")
+    assert rows.paths == items
+    assert rows.truth.tolist() == [1, 0, 1]
 
 
 def test_every_class_there_is_by_default(tmp_path: Path) -> None:
@@ -222,9 +261,9 @@ def test_an_experiment_on_own_features(tmp_path: Path) -> None:
             PATHS,
             8,
             {"classes": ("cat", "cow")},
-            r"no image of class 'cow'; its first folders are cat, dog, owl; choose",
+            r"no item of class 'cow'; the classes are cat, dog, owl; choose",
         ),
-        (PATHS, 8, {"classes": ("cow", "ape", "cat")}, "no image of class 'ape' and 1 more; its first folders"),
+        (PATHS, 8, {"classes": ("cow", "ape", "cat")}, "no item of class 'cow' and 1 more; the classes are"),
         (PATHS, 8, {"n_prototypes_per_class": 2}, "Class 'owl' has 2 items, too few for 2 prototypes"),
         (["cat/1", "cat/2", "dog/1", "cat/2", "dog/2"], 5, {}, "Every item id must be different, but 'cat/2'"),
         (["cat/1", "cat/2"], 2, {}, "Labelling needs at least two classes, but there is only 'cat'"),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tomli_w
 from small_simulation import PRESETS, Killed, configure, killed_at, until_it_lives, write_folder
 
 from askless.campaign import Campaign
@@ -175,7 +176,7 @@ def test_a_process_is_killed_and_another_goes_on(tmp_path: Path) -> None:
 
     chance = random.Random(3)
     overrides = tmp_path / "config.toml"
-    overrides.write_text(config.to_toml())
+    overrides.write_text(tomli_w.dumps(config.to_settings()))
     killed = tmp_path / "killed"
     command = [str(Path(sys.executable).with_name("askless")), "simulate", "--out", str(killed)]
     process = subprocess.Popen([*command, "--config", str(overrides)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

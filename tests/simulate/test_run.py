@@ -14,6 +14,7 @@ from askless.config import SimulationConfig
 from askless.errors import AsklessError, ConfigError, DataError, StoreError
 from askless.simulate import run
 from askless.simulate.experiment import Row
+from askless.simulate.folder import alone
 from askless.simulate.run import read_config, simulate
 from small_campaign import read_file
 
@@ -199,7 +200,7 @@ class TestFolders:
     def test_one_process_at_a_time(self, small: Path, out: Path) -> None:
         config = configure(small, "learner_method=ds_model")
         simulate(config, out)
-        with run._alone(out), pytest.raises(ConfigError, match=r"Another process is at work in"):
+        with alone(out), pytest.raises(ConfigError, match=r"Another process is at work in"):
             simulate(config, out, resume=True)
 
     def test_resuming_with_other_features(self, tmp_path: Path, out: Path) -> None:

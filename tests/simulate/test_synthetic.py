@@ -27,7 +27,7 @@ def geometry() -> Geometry:
 def test_mean_and_share_of_zeros(
     geometry: Geometry, classes: tuple[str, ...], n_per_class: int, mean: float, zeros: float
 ) -> None:
-    features = draw_features(geometry, classes, n_per_class, 123, 256)
+    features = draw_features(geometry, dict.fromkeys(classes, n_per_class), 123, 256)
     assert features.shape == (len(classes) * n_per_class, 256)
     assert features.dtype == np.float32
     assert features.mean() == pytest.approx(mean, abs=0.005)
@@ -40,7 +40,9 @@ def test_a_linear_probe_finds_them_as_hard_as_the_recipe_says(
     geometry: Geometry, classes: tuple[str, ...], n_train: int, accuracy: float
 ) -> None:
     n_test = 60
-    features = draw_features(geometry, classes, n_train + n_test, 123, 256).reshape(len(classes), -1, 256)
+    features = draw_features(geometry, dict.fromkeys(classes, n_train + n_test), 123, 256).reshape(
+        len(classes), -1, 256
+    )
     truth = np.arange(len(classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -73,7 +75,7 @@ def test_the_order_of_draws(geometry: Geometry) -> None:
         )
         for image in range(4)
     ]
-    drawn = draw_features(geometry, [GROUPS[1][0]], 4, 123, 30)
+    drawn = draw_features(geometry, {GROUPS[1][0]: 4}, 123, 30)
     np.testing.assert_allclose(drawn, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -86,7 +88,7 @@ def test_classes_of_the_first_group_lie_closer() -> None:
 
 
 def test_seeds_change_the_images_and_not_where_classes_lie(geometry: Geometry) -> None:
-    first, again, other = (draw_features(geometry, DOGS[:3], 50, seed, 40) for seed in (1, 1, 2))
+    first, again, other = (draw_features(geometry, dict.fromkeys(DOGS[:3], 50), seed, 40) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.isclose(first, other).mean() > 0.5
     means = [features.reshape(3, 50, 40).mean(axis=1) for features in (first, other)]

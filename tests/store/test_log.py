@@ -39,6 +39,7 @@ EVERY_FIELD = [
     Entry(7, Kind.EXPIRED, 2.0, batch=2),
     Entry(8, Kind.REFRESHED, -1.0, payload={"upto": 7, "n_annotations": 1, "confident": 0, "digest": "ab"}),
     Entry(9, Kind.STOPPED, 2.0, payload={"reason": "budget"}),
+    Entry(10, Kind.EXTENDED, 2.0, payload={"items": [["new", None]], "known": [], "classes": ["z"], "features": "cd"}),
 ]
 
 
@@ -85,7 +86,7 @@ class TestEveryStore:
         entries = read_all(store.again())
         assert entries == EVERY_FIELD
         assert {entry.kind for entry in entries} == set(Kind)
-        assert [type(entry.kind) for entry in entries] == [Kind] * 9
+        assert [type(entry.kind) for entry in entries] == [Kind] * 10
 
     def test_a_new_log_is_empty_and_appending_nothing_keeps_it_so(self, store: Store) -> None:
         log = store.create()

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from askless.campaign import Campaign
+from askless.estimates import Estimates
 from askless.store.snapshot import load_estimate, remove_older_estimates, save_estimate
 from small_campaign import PROTOTYPES, QUICK_LEARNER, answers, assert_same_estimate, create, reopen
 
@@ -156,7 +157,7 @@ class TestReopening:
         campaign = worked(path)
         campaign.close()
         again = reopen(path)
-        monkeypatch.setattr(Campaign, "_infer", lambda *_: pytest.fail("inferred"))
+        monkeypatch.setattr(Estimates, "infer", lambda *_: pytest.fail("inferred"))
         assert_same_estimate(again.estimate, campaign.estimate)
         again.close()
 
@@ -169,7 +170,7 @@ class TestReopening:
     def test_replay_warns_where_results_differ(self, path: Path) -> None:
         campaign = worked(path, seed=1)
         positions = [entry.position for entry in campaign._journal.ledger.refreshes]
-        campaign.seed = 2
+        campaign._estimates._seed = 2
         with pytest.warns(UserWarning, match=r"differs from the one made then; .* compute differently") as caught:
             list(campaign.replay())
         assert [f"log entry {position} " in str(w.message) for position, w in zip(positions, caught, strict=True)]

@@ -21,6 +21,7 @@ COMMANDS = {
     "simulate": "Let simulated annotators label a set whose truth is known, and report what it cost.",
     "report": "Write one self-contained HTML page about one run, or several side by side.",
     "aggregate": "Find the labels of a table of annotations that is there already.",
+    "data": "Fetch public data that askless works with and may not ship.",
     "settings": "List every setting with its default and what it means.",
 }
 """Each command is the `app` of the module of its name; the text is what `askless --help` says of it."""

@@ -1,7 +1,9 @@
 """How simulated rounds are shown while they come, and what is said of them at the end."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.live import Live
@@ -26,6 +28,11 @@ def _progress_line(row: Row) -> str:
         f"round {row['round']}  {row['n_annotations']} annotations  {row['annotations_per_item']:.2f} per item  "
         f"accuracy {row['posterior_all_top1']:.3f}  finished {row['finished_share']:.0%}  {row['seconds']:.0f} s"
     )
+
+
+def going_on(folder: Path) -> str:
+    """The command that goes on with a folder."""
+    return shlex.join(["askless", "simulate", "--out", str(folder), "--resume"])
 
 
 def summary_table(summaries: list[dict[str, Any]]) -> Table:

@@ -1,46 +1,65 @@
 """`askless simulate`."""
 
 import json
-import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from askless.cli.rounds import display_rounds, summary_table
+from askless.cli.rounds import display_rounds, going_on, summary_table
+from askless.cli.sweep import run_sweep
 from askless.cli.terminal import new_app, out
-from askless.config import SimulationConfig, compose
+from askless.config import SimulationConfig
 from askless.report import write_report
 from askless.simulate.run import read_config, simulate
+from askless.simulate.sweep import SWEEP_FILE, read_sweep
+from askless.simulate.variants import Variant, expand, name_all
 
 app = new_app()
 
 
 @app.command()
 def simulate_command(
-    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE[,VALUE]...]...")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings; KEY=VALUE wins over it.")] = None,
-    folder: Annotated[Path | None, typer.Option("--out", help="Run folder; must not exist yet.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was cut off.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the run or sweep; must not exist yet.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what was cut off.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary, or all of them, as one JSON object.")
+    ] = False,
+    n_jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Runs of a sweep at a time; if not said, one for each core.")
+    ] = None,
 ) -> None:
     """Let simulated annotators label a set whose truth is known, and report what it cost.
 
     For example: askless simulate dataset=digits learner_method=efficient_annotation
     simulation=structured_noise sampler.algo=greedy_task_assignment seed=3.
+    Comma lists make a sweep, a run for every combination: learner_method=lean,ds_model seed=0,1,2.
     `askless settings` lists every key. The names of the paper's code are understood too.
     """
-    is_bare = not settings and config is None
-    composed = read_config(folder) if resume and folder and is_bare else compose(settings or (), config)
-    folder = folder or Path("runs") / _run_name(composed)
+    variants = (
+        _read_variants(folder) if resume and folder and not (settings or config) else expand(settings or (), config)
+    )
+    is_sweep = bool(variants[0].varied)
+    folder = folder or Path("runs") / (_sweep_name(variants) if is_sweep else _run_name(variants[0].config))
     try:
-        with display_rounds(composed.learner_method) as on_round:
-            summary = simulate(composed, folder, resume=resume, on_round=on_round)
+        if is_sweep:
+            run_sweep(variants, folder, resume=resume, n_jobs=n_jobs, as_json=as_json)
+        else:
+            _run_one(variants[0].config, folder, resume=resume, as_json=as_json)
     except KeyboardInterrupt:
-        command = shlex.join(["askless", "simulate", "--out", str(folder), "--resume"])
-        print(f"Interrupted. Nothing is lost: go on with {command}", file=sys.stderr)
+        print(f"Interrupted. Nothing is lost: go on with {going_on(folder)}", file=sys.stderr)
         raise typer.Exit(130) from None
+
+
+def _run_one(config: SimulationConfig, folder: Path, *, resume: bool, as_json: bool) -> None:
+    with display_rounds(config.learner_method) as on_round:
+        summary = simulate(config, folder, resume=resume, on_round=on_round)
     page = write_report([folder], folder / "report.html")
     if as_json:
         print(json.dumps(summary))
@@ -49,5 +68,15 @@ def simulate_command(
         print(f"Report: {page}")
 
 
+def _read_variants(folder: Path) -> list[Variant]:
+    if (folder / SWEEP_FILE).exists():
+        return read_sweep(folder)
+    return [Variant("", {}, read_config(folder))]
+
+
 def _run_name(config: SimulationConfig) -> str:
     return f"{config.learner_method}-{config.data_name}-{config.simulation}-seed{config.seed}"
+
+
+def _sweep_name(variants: Sequence[Variant]) -> str:
+    return f"sweep-{name_all(variants)}"

@@ -13,14 +13,15 @@ so that one iteration costs O(annotations x K), whatever the number of items and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.special import softmax, xlogy
+from scipy.special import xlogy
 
 from askless.config import AggregatorSettings
+from askless.core.normalise import normalise
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray
 
 EPSILON = 1e-8
@@ -32,15 +33,15 @@ class EMInfo:
     """How EM went.
 
     Args:
-        objectives: log posterior density of the confusions before the first and after every iteration, in nats, up
-            to a constant: sum over items of log P(its labels) + log Dirichlet priors. Never falls with the soft M-step.
+        objective: log posterior density of the confusions after the last iteration, in nats, up to a constant: sum
+            over items of log P(its labels) + log Dirichlet priors. Never lower after one more soft M-step.
         likelihoods: mean over annotations of P(label | most likely class), after each M-step; the paper's code calls
             it the likelihood and stops by it.
         has_converged: whether the stop criterion fired before the iterations ran out.
         class_prior: (K,) how frequent the classes are, as the last M-step has it; uniform unless it is learned.
     """
 
-    objectives: tuple[float, ...]
+    objective: float
     likelihoods: tuple[float, ...]
     has_converged: bool
     class_prior: tuple[float, ...]
@@ -101,14 +102,12 @@ def fit(
     seen_by_machine = None if machine is None else machine[votes.items]
     log_prior = log_item_prior(class_prior, seen_by_machine)
     m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
-    objectives: list[float] = []
     likelihoods: list[float] = []
     labels: list[IntArray] = []
     has_converged = False
     said = log_likelihood(votes, confusion)
     while len(votes.items) and len(likelihoods) < settings.max_em_steps and not has_converged:
-        posterior = softmax(log_prior + said, axis=1)
-        objectives.append(_objective(log_prior + said, confusion, class_prior, settings.class_prior_count))
+        posterior = normalise(log_prior + said)
         confusion = m_step(votes, confusion, posterior, rng)
         labels.append(posterior.argmax(axis=1))
         likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
@@ -123,24 +122,27 @@ def fit(
         )
     evidence = np.zeros((annotations.n_items, K))
     evidence[votes.items] = said
-    objectives.append(_objective(log_prior + said, confusion, class_prior, settings.class_prior_count))
-    return (
-        confusion,
-        evidence,
-        EMInfo(tuple(objectives), tuple(likelihoods), has_converged, tuple(class_prior.tolist())),
-    )
+    objective = _objective(log_prior + said, confusion, class_prior, settings.class_prior_count)
+    return confusion, evidence, EMInfo(objective, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
 
 
 def log_item_prior(class_prior: FloatArray, machine: npt.NDArray[np.floating] | None) -> FloatArray:
     """Log of the class prior (K,) and, where there is one, of the machine's belief (as the paper's code)."""
     log_prior: FloatArray = np.log(class_prior + EPSILON)
-    return log_prior if machine is None else log_prior + np.log(machine.astype(np.float64) + EPSILON)
+    if machine is None:
+        return log_prior
+    log_belief = machine.astype(np.float64)
+    log_belief += EPSILON
+    np.log(log_belief, out=log_belief)
+    log_belief += log_prior
+    return log_belief
 
 
 def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
     """(V, K): log P(all labels of an item | y)."""
-    product: FloatArray = votes.matrix @ np.log(confusion.pair_probabilities() + EPSILON)
-    return product
+    log_probabilities = confusion.pair_probabilities + EPSILON
+    np.log(log_probabilities, out=log_probabilities)
+    return np.asarray(votes.matrix @ log_probabilities)
 
 
 def e_step(
@@ -150,13 +152,12 @@ def e_step(
     prior (K,), none for uniform."""
     K = evidence.shape[1]
     prior = np.full(K, 1.0 / K) if class_prior is None else np.asarray(class_prior)
-    posterior: FloatArray = softmax(evidence + log_item_prior(prior, machine), axis=1)
-    return posterior
+    return normalise(evidence + log_item_prior(prior, machine))
 
 
 def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:
     """Expected counts: an item counts for each class as much as its posterior says."""
-    return replace(confusion, counts=np.asarray(votes.transposed @ posterior))
+    return confusion.with_counts(np.asarray(votes.transposed @ posterior))
 
 
 def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: np.random.Generator) -> Confusion:
@@ -164,7 +165,7 @@ def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: 
     labels = _argmax_with_random_ties(posterior, rng)
     K = confusion.n_classes
     counts = np.bincount(votes.pair * K + labels[votes.row], minlength=len(confusion.counts) * K)
-    return replace(confusion, counts=counts.reshape(-1, K).astype(np.float64))
+    return confusion.with_counts(counts.reshape(-1, K).astype(np.float64))
 
 
 def m_step_classes(posterior: FloatArray, class_prior_count: float) -> FloatArray:
@@ -185,14 +186,16 @@ def majority_vote(annotations: Annotations) -> FloatArray:
 
 def _argmax_with_random_ties(posterior: FloatArray, rng: np.random.Generator) -> IntArray:
     labels: IntArray = posterior.argmax(axis=1)
-    is_near = posterior >= posterior.max(axis=1, keepdims=True) - EPSILON
-    tied = np.flatnonzero(is_near.sum(axis=1) > 1)
-    labels[tied] = np.where(is_near[tied], rng.random((len(tied), posterior.shape[1])), -1.0).argmax(axis=1)
+    top = posterior[np.arange(len(labels)), labels]
+    is_near = posterior >= (top - EPSILON)[:, None]
+    if np.count_nonzero(is_near) > len(labels):
+        tied = np.flatnonzero(is_near.sum(axis=1) > 1)
+        labels[tied] = np.where(is_near[tied], rng.random((len(tied), posterior.shape[1])), -1.0).argmax(axis=1)
     return labels
 
 
 def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> float:
-    return float(confusion.pair_probabilities()[votes.pair, labels[votes.row]].mean())
+    return float(confusion.pair_probabilities[votes.pair, labels[votes.row]].mean())
 
 
 def _objective(
@@ -201,7 +204,7 @@ def _objective(
     """Evidence of the items plus the log Dirichlet densities, both up to constants of the data."""
     peak = log_joint.max(axis=1)
     log_evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
-    prior = confusion.pair_prior()
+    prior = confusion.pair_prior
     gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
     totals = confusion.prior_totals
     of_people = gain.sum() - xlogy(totals, confusion.row_totals / totals).sum()

@@ -1,10 +1,13 @@
 """What is believed of an annotator before the first answer: Dirichlet counts, row = truth."""
 
 import numpy as np
+from scipy.special import expit, logit
 
-from askless.config import PriorSettings
+from askless.config import GoldPrior, PriorSettings
 from askless.errors import ConfigError
 from askless.types import FloatArray
+
+GOLD_STRENGTH = 5.0  # how many gold answers weigh as much as what person and class let expect
 
 
 def prior_counts(
@@ -53,6 +56,43 @@ def prior_counts(
         right = np.broadcast_to(right.mean(axis=-1, keepdims=True), right.shape)
         totals = np.broadcast_to(totals.mean(axis=-1, keepdims=True), totals.shape)
     return settings.strength * _with_diagonal(right, (totals - right) / (n_classes - 1))
+
+
+def gold_prior_counts(gold: FloatArray, kind: GoldPrior, strength: float) -> FloatArray:
+    """What answers to gold questions tell of J annotators (the paper, 4.1: its priors A and B, there from the truth).
+
+    With n answers of which r are right, an accuracy is (r + 1) / (n + 2):
+
+        class      a_y of everyone's answers to class y (the paper's A)
+        annotator  a_j of all answers of j (B)
+        both       a_jy = (r_jy + GOLD_STRENGTH * m_jy) / (n_jy + GOLD_STRENGTH),
+                   logit m_jy = logit a_j + logit a_y - logit a,      a of all answers
+
+    so that one person's few answers to one class move what person and class let expect only a little. A row of the
+    prior is strength * a for the right label; the rest of `strength` is spread evenly over the K - 1 wrong ones.
+
+    Args:
+        gold: (J, K, K), how often each said what, row = truth.
+        kind: one of the three.
+        strength: how many answers the prior is worth for each class.
+
+    Returns:
+        (K, K) for `class`, (J, K, K) for the other two.
+    """
+    n, right = gold.sum(axis=2), np.diagonal(gold, axis1=1, axis2=2)
+    K = gold.shape[1]
+    of_class, of_annotator, of_all = (
+        (right.sum(axis=axes) + 1) / (n.sum(axis=axes) + 2) for axes in ((0,), (1,), (0, 1))
+    )
+    match kind:
+        case "class":
+            accuracy = of_class
+        case "annotator":
+            accuracy = np.repeat(of_annotator[:, None], K, axis=1)
+        case "both":
+            expected = expit(logit(of_annotator)[:, None] + logit(of_class) - logit(of_all))
+            accuracy = (right + GOLD_STRENGTH * expected) / (n + GOLD_STRENGTH)
+    return strength * _with_diagonal(accuracy, (1 - accuracy) / (K - 1))
 
 
 def check_prior_counts(prior_counts: FloatArray, n_classes: int) -> FloatArray:

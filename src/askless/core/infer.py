@@ -12,8 +12,9 @@ import numpy as np
 
 from askless.config import CampaignConfig
 from askless.core import aggregate
-from askless.core.learner import Learner
+from askless.core.learner import Learner, NetworkMaker
 from askless.core.machine import believe
+from askless.core.tanh_network import TanhNetwork
 from askless.types import Annotations, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
 
 
@@ -39,7 +40,7 @@ def infer(
     *,
     rng: np.random.Generator,
     previous: Estimate | None = None,
-    learner: Learner | None = None,
+    learner: Learner | NetworkMaker = TanhNetwork,
     upto: int = 0,
 ) -> tuple[Estimate, Info]:
     """One refresh.
@@ -53,7 +54,7 @@ def infer(
         rng: ties, splits, minibatches.
         previous: the last estimate; its machine is the item prior of EM and, with
             `early_stop_scope` global, stays in use until a better one is found. None: neither.
-        learner: plugged in instead of the paper's network.
+        learner: a classifier, or what makes a network for each fit; the paper's, if nothing is said.
         upto: the log position of the last annotation.
     """
     if config.aggregator.algo == "majority_vote":
@@ -72,7 +73,7 @@ def infer(
 
     posterior = aggregate.e_step(evidence, machine, em.class_prior)
     class_prior = np.array(em.class_prior)
-    estimate = _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objectives[-1], upto)
+    estimate = _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)
     return estimate, Info(em, is_machine_new)
 
 

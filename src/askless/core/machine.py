@@ -1,7 +1,6 @@
 """What the machine believes of every item: which items may train a learner, fitting it, calibrating it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,9 @@ from scipy.special import softmax
 
 from askless.config import LearnerSettings
 from askless.core.calibrate import log_loss, safe_temperature
-from askless.core.learner import Learner, Network
+from askless.core.learner import Learner, Network, NetworkMaker, name_of
+from askless.core.tanh_network import TanhNetwork
+from askless.core.training import Examples, train
 from askless.errors import ConfigError, DataError
 from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
 
@@ -20,12 +21,19 @@ Part = tuple[IntArray, IntArray]
 """Items to train on, items to validate on."""
 
 
-def check_settings(settings: LearnerSettings, prototypes: Prototypes) -> None:
-    """Raises ConfigError if a learner should be validated on prototypes and there are none."""
+def check_settings(
+    settings: LearnerSettings, prototypes: Prototypes, learner: Learner | NetworkMaker = TanhNetwork
+) -> None:
+    """Raises ConfigError if there is nothing to validate a learner on, or it cannot do what is asked of it."""
     if settings.algo != "dummy" and not settings.n_folds and not len(prototypes):
         raise ConfigError(
             "The learner is validated on prototypes and there are none; give some "
             "(n_prototypes_per_class=10), or set learner.calibrate=cv_3 learner.prototype_as_val=false."
+        )
+    if settings.semi_supervised == "mixmatch" and isinstance(learner, Learner):
+        raise ConfigError(
+            f"learner.semi_supervised=mixmatch needs a network that askless trains, and {name_of(learner)} trains "
+            "itself; set none or pseudolabel, or give a TorchLearner."
         )
 
 
@@ -37,7 +45,7 @@ def believe(
     settings: LearnerSettings,
     *,
     rng: np.random.Generator,
-    learner: Learner | None = None,
+    learner: Learner | NetworkMaker = TanhNetwork,
 ) -> tuple[Float32Array | None, float]:
     """Fits a learner to what is believed so far and asks it about every item (as the paper's code).
 
@@ -48,7 +56,7 @@ def believe(
         is_annotated: (N,) whether anyone has labelled the item.
         settings: masks, validation, calibration.
         rng: splits, initial weights, minibatches.
-        learner: used in place of the paper's network.
+        learner: a classifier, or what makes a network for each fit.
 
     Returns:
         (N, K) calibrated probabilities and the uncalibrated validation loss in nats, averaged over folds;
@@ -56,8 +64,8 @@ def believe(
     """
     label = posterior.argmax(axis=1)
     label[prototypes.item] = prototypes.label
-    may_train = is_annotated if settings.semi_supervised == "none" else 1 - posterior.max(axis=1) < settings.max_risk
-    may_train = may_train.copy()
+    is_sure = 1 - posterior.max(axis=1) < settings.max_risk
+    may_train = is_sure if settings.semi_supervised == "pseudolabel" else is_annotated.copy()
     may_train[prototypes.item] = False
     if settings.n_folds:
         parts = list(_folds(np.union1d(np.flatnonzero(may_train), prototypes.item), label, settings.n_folds, rng))
@@ -82,27 +90,32 @@ def _fit_and_predict(
     n_classes: int,
     settings: LearnerSettings,
     rng: np.random.Generator,
-    learner: Learner | None,
+    learner: Learner | NetworkMaker,
 ) -> tuple[Float32Array, float]:
     """The belief in all items and the validation loss of one learner.
 
     The temperature is fitted to items of the validation part whose label is known, if there are any: fitted to labels
     that the machine has had a say in, it would make the machine as sure of them as it was already (decision 5).
     """
-    train, validation = part
-    targets = np.zeros((len(train), n_classes), np.float32)
-    targets[np.arange(len(train)), label[train]] = 1
-    class_size = np.bincount(label[train], minlength=n_classes)
-    weights = (1.0 / class_size[label[train]]).astype(np.float32)
-    if learner is None:
-        learner = Network(settings, (features.values[validation], label[validation]), rng)
-        learner.fit(_Rows(features.values, train), targets, weights)
+    to_train, validation = part
+    targets = np.zeros((len(to_train), n_classes), np.float32)
+    targets[np.arange(len(to_train)), label[to_train]] = 1
+    class_size = np.bincount(label[to_train], minlength=n_classes)
+    weights = (1.0 / class_size[label[to_train]]).astype(np.float32)
+    fitted: Learner | Network
+    if isinstance(learner, Learner):
+        fitted = learner
+        fitted.fit(features.values[to_train].astype(np.float32, copy=False), targets, weights)
     else:
-        learner.fit(features.values[train].astype(np.float32, copy=False), targets, weights)
+        others = np.setdiff1d(np.arange(len(features)), np.concatenate(part))
+        examples = Examples(features.values, to_train, targets, weights, others, validation, label[validation])
+        fitted = learner(features.values.shape[1], n_classes, settings, rng)
+        train(fitted, examples, settings, rng)
 
     belief = np.empty((len(features), n_classes), np.float32)
     for start, block in features.blocks():
-        belief[start : start + len(block)] = _checked(learner.predict_proba(block), len(block), n_classes, learner)
+        said = fitted.predict_proba(block)
+        belief[start : start + len(block)] = _checked(said, len(block), n_classes, name_of(learner))
     log_belief = _log(belief[validation])
     loss = log_loss(log_belief, label[validation])
     if settings.calibrate != "none":
@@ -115,30 +128,13 @@ def _fit_and_predict(
     return belief, loss
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Some rows of the features, copied only when they are drawn: a minibatch at a time."""
-
-    values: npt.NDArray[Any]
-    index: IntArray
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.index), self.values.shape[1]
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, drawn: IntArray) -> npt.NDArray[Any]:
-        return np.asarray(self.values[self.index[drawn]])
-
-
-def _checked(probability: npt.ArrayLike, n: int, n_classes: int, learner: Learner) -> npt.NDArray[Any]:
+def _checked(probability: npt.ArrayLike, n: int, n_classes: int, learner: str) -> npt.NDArray[Any]:
     """What a learner says, if they are probabilities; a wrong one would spoil every posterior."""
     said = np.asarray(probability)
     if said.shape != (n, n_classes) or not (said >= 0).all() or not np.allclose(said.sum(axis=1), 1, atol=1e-3):
+        has_nan = ", with NaN in it," if np.isnan(said).any() else ""
         raise DataError(
-            f"predict_proba of {type(learner).__qualname__} gave an array of shape {said.shape} for {n} items; it must "
+            f"predict_proba of {learner} gave an array of shape {said.shape}{has_nan} for {n} items; it must "
             f"give ({n}, {n_classes}), not negative, every row summing to 1."
         )
     return said

@@ -1,7 +1,8 @@
 """Which items for which annotator: at random, or each batch to whom is believed to know it best.
 
 An item may be asked about if it is free (below its cap, promised to nobody) and risky. Nobody is asked twice about
-one item, nobody beyond their capacity. A batch may be short, and a plan may hold fewer batches than were wished for.
+one item, nobody beyond their capacity or about what they cannot judge. A batch may be short, and a plan may hold
+fewer batches than were wished for.
 """
 
 from collections.abc import Sequence
@@ -17,11 +18,13 @@ THRESHOLD_STEP = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """One annotator who is there: index, the items already asked about (any order), how many more are allowed."""
+    """One annotator who is there: index, the items already asked about (any order), how many more are allowed, and
+    the only items that they can be asked about, if not all."""
 
     annotator: int
     asked: IntArray
     capacity: int
+    askable: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +76,7 @@ def plan(
             waiting = _best_first(waiting, posterior[drawn], confusion, rng)
         workload = waiting.pop(0)
         size = min(batch_size, workload.capacity, left)
-        may_ask = is_free.copy()
-        may_ask[workload.asked] = False
+        may_ask = _may_ask(workload, is_free)
         items = drawn[may_ask[drawn]][:size]
         may_ask[items] = False
         others = _eligible(may_ask, risk, max_risk, size - len(items), settings)
@@ -85,6 +87,16 @@ def plan(
             scores = posterior[items] @ confusion.diagonal[workload.annotator] if is_greedy else risk[items]
             chosen.append(Assignment(workload.annotator, items, scores))
     return chosen
+
+
+def _may_ask(workload: Workload, is_free: BoolArray) -> BoolArray:
+    may_ask = is_free.copy()
+    if workload.askable is not None:
+        is_askable = np.zeros_like(is_free)
+        is_askable[workload.askable] = True
+        may_ask &= is_askable
+    may_ask[workload.asked] = False
+    return may_ask
 
 
 def _eligible(

@@ -8,7 +8,7 @@ import errno
 import os
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -20,8 +20,8 @@ import numpy as np
 from askless.errors import DataError
 from askless.types import Annotations, FloatArray, IntArray
 
-ITEM, ANNOTATOR, LABEL = ("item", "task"), ("annotator", "worker"), ("label",)
-"""The names that a column may have: ours, then crowd-kit's."""
+ITEM, ANNOTATOR, LABEL, RESPONSE_MS = ("item", "task"), ("annotator", "worker"), ("label",), ("response_ms", "rt_ms")
+"""The names that a column may have: ours, then others'."""
 
 ROWS_PER_CHUNK = 256
 """Of CSV: fewer objects than Python's garbage collector waits for (700); 4096 take 2.8 times as long."""
@@ -104,6 +104,24 @@ def read_truth(path: Path) -> dict[str, str]:
         for item, label in zip(items, labels, strict=True)
         if not _is_missing(label)
     }
+
+
+def read_columns(
+    path: Path, needed: Sequence[tuple[str, ...]], optional: Sequence[tuple[str, ...]]
+) -> list[list[Any] | None]:
+    """Whole columns of a file, each given by the names that it may have; none for an optional one that is not there.
+
+    Raises:
+        DataError: the file cannot be read, or lacks a column that is needed.
+    """
+    with _readable(path):
+        header = {name.strip() for name in (_parquet_header if _is_parquet(path) else _csv_header)(path)}
+    wanted = [names for names in (*needed, *optional) if names in needed or not header.isdisjoint(names)]
+    columns: dict[tuple[str, ...], list[Any]] = {names: [] for names in wanted}
+    for chunk in _read_chunks(path, tuple(wanted)):
+        for column, values in zip(columns.values(), chunk, strict=True):
+            column += values
+    return [columns.get(names) for names in (*needed, *optional)]
 
 
 def write_tables(tables: Mapping[Path, Mapping[str, Sequence[Any] | FloatArray]]) -> None:
@@ -243,13 +261,32 @@ def _positions(header: Sequence[str], wanted: Iterable[tuple[str, ...]], source:
 def _read_chunks(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk]:
     read: Callable[[Path, tuple[tuple[str, ...], ...]], Iterator[Chunk]]
     read = _read_parquet if _is_parquet(path) else _read_csv
-    try:
+    with _readable(path):
         yield from read(path, wanted)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"The table {path} cannot be read ({reason}); check the path.") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is not a CSV file in UTF-8 ({error}); save it as one.") from error
+
+
+def _csv_header(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file), [])
+
+
+def _parquet_header(path: Path) -> list[str]:
+    arrow, parquet = import_pyarrow()
+    try:
+        return list(parquet.read_schema(path).names)
+    except arrow.ArrowInvalid as error:
+        raise DataError(f"{path} is not a Parquet file ({error}); save it as one, or as CSV.") from error
 
 
 def _read_csv(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
@@ -269,5 +270,4 @@ def _describe(table: ItemTable) -> dict[str, Any]:
 
 def count_cores() -> int:
     """Cores that this process may use, 16 at most: each thread holds a batch in memory."""
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(n_cores, MAX_THREADS)
+    return min(joblib.cpu_count(), MAX_THREADS)

@@ -31,10 +31,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell; the best one of a column is marked."""
+    """A table cell; the best one of a column is marked. `note` stands small below the text, `link` behind it."""
 
     text: str
     is_best: bool = False
+    note: str = ""
+    link: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from askless.report.groups import Band
 from askless.report.reliability import N_BINS, Reliability
 from askless.types import BoolArray, FloatArray, IntArray
 
@@ -71,30 +72,27 @@ def draw_progress(name: str, alt: str, curves: Mapping[str, FloatArray]) -> Mark
         return _svg(figure, name, alt)
 
 
-def draw_comparison(
-    name: str, alt: str, curves: Sequence[Mapping[str, FloatArray]], column: str, is_share: bool
-) -> Markup:
-    """One column of all runs' `curves` against annotations per item; colours as in `swatch`."""
+def draw_comparison(name: str, alt: str, bands: Sequence[Band], is_share: bool) -> Markup:
+    """Means against annotations per item, the range of the seeds shaded, an open mark where each seed ended."""
     with _drawing():
         figure = Figure(figsize=(3.4, 2.9), layout="constrained")
         axes = figure.add_subplot()
-        for i, run in enumerate(curves):
-            _draw_curve(
-                axes,
-                run["annotations_per_item"],
-                run[column],
-                color=COLOURS[i % len(COLOURS)],
-                marker=MARKERS[i % len(MARKERS)],
-                linestyle=DASHES[i % len(DASHES)],
-                linewidth=1.5,
-            )
-        _finish_curves(axes, [run["annotations_per_item"] for run in curves])
+        for i, band in enumerate(bands):
+            colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
+            dashes = DASHES[i % len(DASHES)]
+            if len(band.end_cost) > 1:
+                axes.fill_between(band.cost, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
+                axes.plot(
+                    band.end_cost, band.end_value, marker, color=colour, markerfacecolor="white", markersize=3, zorder=3
+                )
+            _draw_curve(axes, band.cost, band.mean, color=colour, marker=marker, linestyle=dashes, linewidth=1.5)
+        _finish_curves(axes, [band.cost for band in bands])
         axes.set_ylim(0, 1.02 if is_share else None)
         return _svg(figure, name, alt)
 
 
 def swatch(i: int) -> Markup:
-    """The line and marker by which run `i` is known in `draw_comparison`."""
+    """The line and marker by which band `i` is known in `draw_comparison`."""
     colour, dashes = COLOURS[i % len(COLOURS)], DASHES[i % len(DASHES)]
     lengths = "" if isinstance(dashes, str) else " ".join(f"{1.6 * length:g}" for length in dashes[1])
     shape = {

@@ -27,6 +27,8 @@ CURVES = (
     "machine_all_top1",
 )
 
+MOST_SETTINGS_IN_NAME = 3
+
 Content = TypeVar("Content")
 
 
@@ -101,6 +103,8 @@ class Run:
         curves: the columns `CURVES` of `metrics.csv`, one number a round, NaN where undefined.
         statuses: how many items ended with each status.
         riskiest: the riskiest first.
+
+    `evaluation`, which is as large as the posterior, is read when first used.
     """
 
     folder: Path
@@ -109,8 +113,11 @@ class Run:
     settings: Mapping[str, str]
     curves: Mapping[str, FloatArray]
     statuses: Mapping[str, int]
-    evaluation: Evaluation
     riskiest: tuple[RiskyItem, ...]
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        return _read(self.folder / "evaluation.npz", _read_evaluation)
 
     def number(self, key: str) -> float | None:
         return _number(self.summary.get(key))
@@ -140,7 +147,7 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     if not folders:
         raise DataError("There is no run to report on; name at least one run folder.")
     runs = [_read_run(Path(folder)) for folder in folders]
-    return [replace(run, name=name) for run, name in zip(runs, _names(runs), strict=True)]
+    return [replace(run, name=name) for run, name in zip(runs, name_apart(runs), strict=True)]
 
 
 def _read_run(folder: Path) -> Run:
@@ -153,7 +160,6 @@ def _read_run(folder: Path) -> Run:
         summary=_read(folder / "summary.json", _read_summary),
         curves=_read(folder / "metrics.csv", _read_curves),
         statuses=_read(folder / "labels.csv", _read_statuses),
-        evaluation=_read(folder / "evaluation.npz", _read_evaluation),
         riskiest=_read(folder / "riskiest.json", _read_riskiest),
     )
 
@@ -261,12 +267,32 @@ def _number(value: object) -> float | None:
     return float(value) if is_number else None  # type: ignore[arg-type]
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    """Method, seed, dataset and simulation, as far as they differ; where these are equal, the folder too."""
-    keys = [key for key in ("method", "seed", "dataset", "simulation") if len({run.text(key) for run in runs}) > 1]
+def name_apart(runs: Sequence[Run], *, is_seed_told: bool = True) -> list[str]:
+    """Method, seed, dataset and simulation, as far as they differ; where these are equal, settings or folder too."""
+    keys = ["method", *(["seed"] if is_seed_told else []), "dataset", "simulation"]
+    keys = [key for key in keys if len({run.text(key) for run in runs}) > 1]
     parts = [[f"seed {run.text(key)}" if key == "seed" else run.text(key) for key in keys] for run in runs]
     names = [" · ".join(part) or run.text("method") for part, run in zip(parts, runs, strict=True)]
-    for endings in ([run.folder.name for run in runs], [str(i) for i in range(1, len(runs) + 1)]):
+    for endings in (
+        _differing_settings(runs, names),
+        [run.folder.name for run in runs],
+        [str(i) for i in range(1, len(runs) + 1)],
+    ):
         count = Counter(names)
-        names = [f"{name} · {ending}" if count[name] > 1 else name for name, ending in zip(names, endings, strict=True)]
+        names = [
+            f"{name} · {ending}" if count[name] > 1 and ending else name
+            for name, ending in zip(names, endings, strict=True)
+        ]
     return names
+
+
+def _differing_settings(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
+    """The settings, but for the seed, by which each run differs from its namesakes; empty if they are too many."""
+    endings = []
+    for run, name in zip(runs, names, strict=True):
+        namesakes = [other.settings for other, other_name in zip(runs, names, strict=True) if other_name == name]
+        keys = sorted({key for settings in namesakes for key in settings} - {"seed"})
+        keys = [key for key in keys if len({settings.get(key) for settings in namesakes}) > 1]
+        told = " · ".join(f"{key}={run.settings.get(key, 'none')}" for key in keys)
+        endings.append(told if len(keys) <= MOST_SETTINGS_IN_NAME else "")
+    return endings

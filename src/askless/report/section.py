@@ -97,11 +97,12 @@ def describe(run: Run, id: str, is_short: bool) -> Section:
 
 def _lead(run: Run) -> str:
     reason = run.text("stopped_because")
-    known = run.number("n_prototypes")
+    known, gold = run.number("n_prototypes"), run.number("n_gold")
     return (
         f"People gave {count(run.number('n_annotations'))} annotations for {count(run.number('n_items'))} "
         f"images, {decimal(run.number('annotations_per_item'))} per image, "
         f"and {percent(run.number('accuracy'))} of the images ended with the right label. "
+        + (f"{count(gold)} of the annotations were answers to gold questions, before all others. " if gold else "")
         + (f"Beside these, {count(known)} images were known in advance. " if known else "")
         + f"It stopped because {STOPPED.get(reason, reason)}."
     )
@@ -117,8 +118,15 @@ def _facts(run: Run) -> list[Fact]:
     n_exhausted = run.statuses.get(ItemStatus.EXHAUSTED, 0)
     unsure = f"; {n_exhausted:,} stay unsure" if n_exhausted else ""
     is_any_finished = run.number("finished_accuracy") is not None
+    without_distractors = Fact(
+        "Accuracy without distractors",
+        percent(run.number("accuracy_wanted")),
+        f"of the images of wanted classes; {percent(run.number('other_recall'))} of the distractors were found, and "
+        f"{percent(run.number('other_precision'))} of the images labelled as such are distractors",
+    )
     return [
         Fact("Accuracy", percent(run.number("accuracy")), "of all images have the right label"),
+        *([] if run.number("accuracy_wanted") is None else [without_distractors]),
         Fact(
             "Annotations per image",
             decimal(run.number("annotations_per_item")),

@@ -7,7 +7,7 @@ import numpy as np
 
 from askless.campaign import Campaign
 from askless.core.risk import ItemStatus, StopReason
-from askless.metrics import accuracy_metrics
+from askless.metrics import accuracy_metrics, precision
 from askless.simulate.crowds import Crowd
 from askless.simulate.sources import Source
 
@@ -30,7 +30,7 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
     while not (status := campaign.status()).stopped:
         batches = campaign.leased()
         if not batches and not status.n_new:
-            batches = campaign.ask(crowd.available())
+            batches = campaign.ask(crowd.available(), askable=crowd.askable)
             if not batches:
                 campaign.stop(StopReason.NO_ANNOTATOR)
                 return
@@ -41,19 +41,25 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
         yield
 
 
-def measure(campaign: Campaign, source: Source) -> Row:
+def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
     """How good the current estimate is, over the items to label (prototypes left out).
 
     Counts per status; for posterior and machine apart, and for the items of each status and all of them:
-    `{posterior|machine}_{all|confident|open|exhausted}_{top1|top5|top10|correct|ece}`.
+    `{posterior|machine}_{all|confident|open|exhausted}_{top1|top5|top10|correct|ece}`. With distractors the same for
+    those of the classes looked for (`wanted`) and the distractors (`other`), and how many of the items labelled
+    `other` are distractors. `n_gold` answers were bought before the campaign; they count among the annotations.
     """
     status, estimate = campaign.status(), campaign.estimate
+    n_annotations = status.n_annotations + n_gold
     item_status = campaign.result().status
     to_label = item_status != ItemStatus.KNOWN
     scopes = {"all": np.ones(status.n_items, bool)} | {
         name: item_status[to_label] == name for name in (ItemStatus.CONFIDENT, ItemStatus.OPEN, ItemStatus.EXHAUSTED)
     }
     truth = source.truth[to_label]
+    other = source.dataset.n_classes - 1
+    if source.has_other:
+        scopes |= {"wanted": truth != other, "other": truth == other}
     machine = None if estimate.machine is None else estimate.machine[to_label]
     by_source = {"posterior": estimate.posterior[to_label], "machine": machine}
     accuracies = {
@@ -61,10 +67,10 @@ def measure(campaign: Campaign, source: Source) -> Row:
         for name, probability in by_source.items()
         for key, value in accuracy_metrics(probability, truth, scopes).items()
     }
-    return {
+    row = {
         "round": campaign.n_refreshes - 1,
-        "n_annotations": status.n_annotations,
-        "annotations_per_item": status.n_annotations / status.n_items,
+        "n_annotations": n_annotations,
+        "annotations_per_item": n_annotations / status.n_items,
         "mean_risk": status.mean_risk,
         "n_confident": status.n_confident,
         "n_open": status.n_open,
@@ -73,6 +79,9 @@ def measure(campaign: Campaign, source: Source) -> Row:
         "finished_accuracy": accuracies["posterior_confident_top1"],
         **accuracies,
     }
+    if source.has_other:
+        row["other_precision"] = precision(estimate.label[to_label], truth, other)
+    return row | ({"n_gold": n_gold} if n_gold else {})
 
 
 def reached(rows: list[Row]) -> dict[str, float | None]:

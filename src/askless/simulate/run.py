@@ -2,30 +2,32 @@
 
 import csv
 import io
-import json
 import os
 import platform
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from hashlib import blake2b
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
 
 from askless.campaign import Campaign
-from askless.config import SimulationConfig, config_from_toml
+from askless.config import SimulationConfig, config_from_settings
 from askless.core.risk import ItemStatus
+from askless.data.table import write_tables
 from askless.errors import ConfigError, DataError
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import Row, measure, reached, run_rounds
+from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_json, write_sealed, write_text
+from askless.simulate.gold import ask_gold, budget_after_gold, count_gold, gold_columns, gold_prior
 from askless.simulate.sources import Source, load
 
+CONFIG_FILE = "config.toml"
+SUMMARY_FILE = "summary.json"
 N_RISKIEST = 24
 LIBRARIES = ("askless", "numpy", "scipy", "scikit-learn", "sqlalchemy", "pydantic")
 
@@ -42,7 +44,7 @@ def simulate(
     Args:
         config: data, crowd, method.
         folder: gets config.toml, log.db, metrics.csv (a row a round), labels.csv, evaluation.npz, riskiest.json
-            and summary.json; none keeps everything in memory.
+            and summary.json, with gold questions gold.csv; none keeps everything in memory.
         resume: go on in a folder that is there already.
         on_round: called with each new row of metrics.csv.
 
@@ -53,47 +55,35 @@ def simulate(
         ConfigError: the folder is there and `resume` is false, or belongs to another configuration.
         DataError, StoreError: data or log cannot be used; a folder made by this call is removed again.
     """
-    source = load(config)
-    crowd = make_crowd(config, source)
+    with threadpool_limits(limits=1, user_api="blas"):  # features do not depend on how many cores there are
+        source = load(config)
+        crowd = make_crowd(config, source)
+        n_gold = count_gold(config, source, crowd)
     if folder is None:
         with closing(_create(None, config, source, crowd)) as campaign:
-            rows = list(_measured_rounds(campaign, source, crowd, [], on_round))
+            rows = list(_measured_rounds(campaign, source, crowd, n_gold, [], on_round))
             return _summary(config, campaign, source, rows)
     if resume:
         _check_same_config(folder, config)
     elif folder.exists():
         raise ConfigError(f"The run folder {folder} exists; go on with it by --resume, or choose another by --out.")
-    made_here = next((path for path in (*reversed(folder.parents), folder) if not path.exists()), None)
-    folder.mkdir(parents=True, exist_ok=True)
+    made = make_folder(folder)
     try:
-        _write_text(folder / "config.toml", _sealed(config.to_toml()))
+        write_config(config, folder)
         campaign = _open_or_create(folder / "log.db", config, source, crowd)
     except Exception:
-        if made_here:
-            shutil.rmtree(made_here)
+        remove_made(made)
         raise
-    with closing(campaign), _alone(folder):
-        rows = _drive(folder / "metrics.csv", campaign, source, crowd, on_round)
+    with closing(campaign), alone(folder):
+        for unfinished in folder.glob("log.db.*.new*"):  # from a kill while the log was made
+            unfinished.unlink(missing_ok=True)
+        rows = _drive(folder / "metrics.csv", campaign, source, crowd, n_gold, on_round)
         summary = _summary(config, campaign, source, rows)
         campaign.result().to_csv(folder / "labels.csv")
         np.savez(folder / "evaluation.npz", **_evaluation(campaign, source, crowd))
-        _write_json(folder / "riskiest.json", _riskiest(campaign, source))
-        _write_json(folder / "summary.json", summary | {"versions": _versions()})
+        write_json(folder / "riskiest.json", _riskiest(campaign, source))
+        write_json(folder / SUMMARY_FILE, summary | {"versions": _versions()})
     return summary
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two processes in one folder would mix their rows."""
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(f"Another process is at work in {folder}; wait for it, or choose another by --out.") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def read_config(folder: Path) -> SimulationConfig:
@@ -102,25 +92,12 @@ def read_config(folder: Path) -> SimulationConfig:
     Raises:
         ConfigError: it is no run folder, or its config.toml is damaged.
     """
-    try:
-        text = (folder / "config.toml").read_text(encoding="utf-8")
-        body = text.partition("\n")[2]
-        if text != _sealed(body):
-            raise ConfigError(
-                f"{folder / 'config.toml'} is not as it was written; a run keeps its settings, so undo the change, or "
-                "start another run by --out."
-            )
-        return config_from_toml(body)
-    except OSError as error:
-        raise ConfigError(f"{folder} is no run folder ({error.strerror}: config.toml); check --out.") from error
-    except ValueError as error:
-        raise ConfigError(f"{folder / 'config.toml'} is damaged ({error}); mend it, or run anew.") from error
+    return config_from_settings(read_sealed(folder / CONFIG_FILE, "run"))
 
 
-def _sealed(settings: str) -> str:
-    """The settings of a run under a line by which a later change of them is noticed."""
-    digest = blake2b(settings.encode(), digest_size=8).hexdigest()
-    return f"# settings of this run, not to be changed: {digest}\n{settings}"
+def write_config(config: SimulationConfig, folder: Path) -> None:
+    """Makes a run folder of `folder`: all else in it can be made from this file."""
+    write_sealed(folder / CONFIG_FILE, "run", config.to_settings())
 
 
 def _check_same_config(folder: Path, config: SimulationConfig) -> None:
@@ -140,13 +117,20 @@ def _open_or_create(log: Path, config: SimulationConfig, source: Source, crowd: 
 
 
 def _create(log: Path | None, config: SimulationConfig, source: Source, crowd: Crowd) -> Campaign:
+    prior, budget = prior_counts(config.prior, crowd), config.budget
+    if config.gold.n_per_class:
+        budget = budget_after_gold(config, count_gold(config, source, crowd))
+        gold = ask_gold(crowd, source, config.gold.n_per_class, config.seed)
+        prior = gold_prior(gold, source, config)
+        if log is not None:
+            write_tables({log.with_name("gold.csv"): gold_columns(gold, source, crowd)})
     return Campaign.create(
         log,
         source.dataset,
         source.features,
-        config.campaign,
+        config.campaign.model_copy(update={"budget": budget}),
         prototypes=source.prototypes,
-        prior_counts=prior_counts(config.prior, crowd),
+        prior_counts=prior,
         seed=config.seed,
         clock=_simulated_time,
     )
@@ -157,7 +141,9 @@ def _simulated_time() -> float:
     return 0.0
 
 
-def _drive(file: Path, campaign: Campaign, source: Source, crowd: Crowd, on_round: Callable[[Row], None]) -> list[Row]:
+def _drive(
+    file: Path, campaign: Campaign, source: Source, crowd: Crowd, n_gold: int, on_round: Callable[[Row], None]
+) -> list[Row]:
     """Runs to the end, keeping metrics.csv in step with the log: a row is on disk before the next round begins."""
     rows = _read_rows(file)[: campaign.n_refreshes]
     if len(rows) < campaign.n_refreshes - 1:
@@ -166,7 +152,7 @@ def _drive(file: Path, campaign: Campaign, source: Source, crowd: Crowd, on_roun
         )
     _write_rows(file, rows)
     with file.open("a", newline="", encoding="utf-8") as stream:
-        for row in _measured_rounds(campaign, source, crowd, rows, on_round):
+        for row in _measured_rounds(campaign, source, crowd, n_gold, rows, on_round):
             writer = csv.DictWriter(stream, list(row), lineterminator="\n")
             if stream.tell() == 0:
                 writer.writeheader()
@@ -182,17 +168,22 @@ def _write_rows(file: Path, rows: list[Row]) -> None:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    _write_text(file, text.getvalue())
+    write_text(file, text.getvalue())
 
 
 def _measured_rounds(
-    campaign: Campaign, source: Source, crowd: Crowd, rows: list[Row], on_round: Callable[[Row], None]
+    campaign: Campaign,
+    source: Source,
+    crowd: Crowd,
+    n_gold: int,
+    rows: list[Row],
+    on_round: Callable[[Row], None],
 ) -> Iterator[Row]:
     """Rows after those there are; each is also appended to `rows`."""
     start = time.perf_counter() - ((rows[-1]["seconds"] or 0.0) if rows else 0.0)
     for _ in run_rounds(campaign, crowd):
         if len(rows) < campaign.n_refreshes:
-            row = measure(campaign, source) | {"seconds": round(time.perf_counter() - start, 3)}
+            row = measure(campaign, source, n_gold) | {"seconds": round(time.perf_counter() - start, 3)}
             rows.append(row)
             on_round(row)
             yield row
@@ -215,7 +206,18 @@ def _number(text: str) -> int | float | None:
 
 
 def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows: list[Row]) -> dict[str, Any]:
+    """The keys about gold and distractors are there if the run has such."""
     status, last = campaign.status(), rows[-1]
+    particular = {
+        name: last[column]
+        for name, column in {
+            "n_gold": "n_gold",
+            "accuracy_wanted": "posterior_wanted_top1",
+            "other_recall": "posterior_other_top1",
+            "other_precision": "other_precision",
+        }.items()
+        if column in last
+    }
     return {
         "method": config.learner_method,
         "dataset": config.data_name,
@@ -224,13 +226,14 @@ def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows:
         "n_items": status.n_items,
         "n_prototypes": len(source.prototypes),
         "n_classes": source.dataset.n_classes,
-        "n_annotators": config.crowd.n_annotators,
-        "n_annotations": status.n_annotations,
+        "n_annotators": len(campaign.annotators),
+        "n_annotations": last["n_annotations"],
         "annotations_per_item": last["annotations_per_item"],
         "accuracy": last["posterior_all_top1"],
         "finished_share": last["finished_share"],
         "finished_accuracy": last["finished_accuracy"],
         "ece": last["posterior_all_ece"],
+        **particular,
         "seconds": last["seconds"],
         "stopped_because": status.stopped,
         "reached": reached(rows),
@@ -280,17 +283,3 @@ def _riskiest(campaign: Campaign, source: Source) -> list[dict[str, Any]]:
 
 def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-
-
-def _write_json(file: Path, value: object) -> None:
-    _write_text(file, json.dumps(value, indent=1) + "\n")
-
-
-def _write_text(file: Path, text: str) -> None:
-    """The file is whole or as it was before, also after a kill or a power cut."""
-    temporary = file.with_name(f"{file.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, file)

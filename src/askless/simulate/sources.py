@@ -2,11 +2,12 @@
 
 import csv
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from askless.config import SimulationConfig, experiment_classes
 from askless.data.digits import load_digits
@@ -16,6 +17,8 @@ from askless.data.lines import read_lines
 from askless.errors import DataError
 from askless.randomness import generator
 from askless.simulate import synthetic
+from askless.simulate.draw import choose_classes, draw_items
+from askless.simulate.recorded import Recorded, read_recorded
 from askless.types import Dataset, Features, IntArray, Prototypes
 
 GROUPS_OF_CLASSES = tuple(f"imagenet_split_{number}" for number in range(6))
@@ -31,12 +34,16 @@ class Source:
         features: (N, D).
         truth: (N,) index of the class of each item.
         prototypes: items of the dataset whose truth the campaign may know.
+        has_other: whether the last class is the catch-all of distractors.
+        recorded: what real people said of the items, to be replayed; none if the crowd is made up.
     """
 
     dataset: Dataset
     features: Features
     truth: IntArray
     prototypes: Prototypes
+    has_other: bool = False
+    recorded: Recorded | None = None
 
 
 def load(config: SimulationConfig) -> Source:
@@ -44,6 +51,7 @@ def load(config: SimulationConfig) -> Source:
 
     Prototypes are drawn first, so they stay the same whatever `n_data_per_class` is (but in synthetic features,
     which are made as many as needed). Items keep their order. A class with fewer items than asked gives what it has.
+    Where labels of real people are replayed, only items that have some are to be labelled.
 
     A folder holds `features.npy`; `labels.npy` or, with columns item and label, `labels.csv` or `truth.csv`;
     perhaps `class_names.json` (a list) and `images.txt` (a path per line, relative to the folder).
@@ -65,12 +73,7 @@ def load(config: SimulationConfig) -> Source:
 def _labelled(config: SimulationConfig) -> Source:
     """From the digits, or a folder with labels."""
     dataset, features, truth = load_digits() if config.dataset == "digits" else _read_folder(Path(config.dataset))
-    kept, prototypes = _draw(dataset.classes, truth, config)
-    if len(kept) < len(truth):
-        dataset = _subset(dataset, kept)
-        features = Features(features.values[kept])
-        truth = truth[kept]
-    return Source(dataset, features, truth, Prototypes(prototypes, truth[prototypes]))
+    return _choose(config, dataset.items, dataset.images, dataset.classes, truth, features.values)
 
 
 def _images(config: SimulationConfig) -> Source:
@@ -78,17 +81,41 @@ def _images(config: SimulationConfig) -> Source:
     assert config.features is not None
     assert config.images is not None
     file = Path(config.images)
-    rows = read_image_rows(Path(config.features), file, config.classes)
-    kept, prototypes = _draw(rows.classes, rows.truth, config)
-    items = tuple(rows.paths[row] for row in kept)
-    dataset = Dataset(items, rows.classes, tuple(str(file.parent / item) for item in items))
-    features = Features(rows.values if len(kept) == len(rows.truth) else rows.values[kept])
-    truth = rows.truth[kept]
-    return Source(dataset, features, truth, Prototypes(prototypes, truth[prototypes]))
+    rows = read_image_rows(Path(config.features), file)
+    source = _choose(config, rows.paths, None, rows.classes, rows.truth, rows.values)
+    images = tuple(str(file.parent / item) for item in source.dataset.items)
+    return replace(source, dataset=replace(source.dataset, images=images))
+
+
+def _choose(
+    config: SimulationConfig,
+    items: tuple[str, ...],
+    images: tuple[str, ...] | None,
+    names: tuple[str, ...],
+    truth: IntArray,
+    values: npt.NDArray[Any],
+) -> Source:
+    """What is used of R items with these class names, truth (R,) and features (R, D)."""
+    classes, position = choose_classes(names, config)
+    truth = position[truth]
+    recorded, has_label = None, None
+    if config.crowd.recorded is not None:
+        recorded = read_recorded(Path(config.crowd.recorded), items, names).of_classes(position, len(classes))
+        has_label = recorded.n_labels > 0
+    kept, prototypes = draw_items(classes, truth, config, has_label)
+    truth = truth[kept]
+    return Source(
+        Dataset(tuple(items[i] for i in kept), classes, None if images is None else tuple(images[i] for i in kept)),
+        Features(values if len(kept) == len(items) else values[kept]),
+        truth,
+        Prototypes(prototypes, truth[prototypes]),
+        config.n_distractors_per_class > 0,
+        None if recorded is None else recorded.of_items(kept),
+    )
 
 
 def _synthetic(config: SimulationConfig) -> Source:
-    """Made as the recipe says, for any classes of the paper's six groups."""
+    """Made as the recipe says, for any classes of the paper's six groups; distractors are of their other classes."""
     assert config.classes is not None
     assert config.n_data_per_class is not None
     geometry = synthetic.make_geometry([experiment_classes(name) for name in GROUPS_OF_CLASSES])
@@ -97,41 +124,27 @@ def _synthetic(config: SimulationConfig) -> Source:
             raise DataError(
                 f"There are no synthetic features of class {name!r}; choose wnids of experiment=imagenet_100_classes."
             )
+    classes, _ = choose_classes(tuple(geometry.row), config)
     n_classes, n_prototypes = len(config.classes), config.n_prototypes_per_class
     n_per_class = config.n_data_per_class + n_prototypes
-    items = tuple(f"{name}/{row:05}" for name in config.classes for row in range(n_per_class))
-    features = synthetic.draw_features(geometry, config.classes, n_per_class, config.seed, config.n_dimensions)
-    prototypes = synthetic.draw_prototypes(n_classes, n_per_class, n_prototypes, config.seed)
+    made = dict.fromkeys(config.classes, n_per_class)
     truth = np.repeat(np.arange(n_classes), n_per_class)
-    return Source(Dataset(items, config.classes), Features(features), truth, Prototypes(prototypes, truth[prototypes]))
-
-
-def _draw(classes: Sequence[str], truth: IntArray, config: SimulationConfig) -> tuple[IntArray, IntArray]:
-    """Rows that are kept, sorted, and which of these, by their place among them, are prototypes."""
-    rng = generator(config.seed, "prototypes")
-    n_prototypes = config.n_prototypes_per_class
-    prototypes, others = [], []
-    for y, name in enumerate(classes):
-        members = rng.permutation(np.flatnonzero(truth == y))
-        if n_prototypes and len(members) <= n_prototypes:
-            if not len(members):
-                raise DataError(
-                    f"No item has the label of class {name!r}, so it has no prototypes; leave the class out, or set "
-                    "n_prototypes_per_class=0 and a method without a learner."
-                )
-            raise DataError(
-                f"Class {name!r} has {len(members)} items, too few for {n_prototypes} prototypes and others "
-                f"to label; set n_prototypes_per_class below {len(members)} or add items."
-            )
-        prototypes.append(members[:n_prototypes])
-        others.append(members[n_prototypes:][: config.n_data_per_class])
-    kept = np.sort(np.concatenate([*prototypes, *others]))
-    return kept, np.searchsorted(kept, np.sort(np.concatenate(prototypes)))
-
-
-def _subset(dataset: Dataset, kept: IntArray) -> Dataset:
-    images = None if dataset.images is None else tuple(dataset.images[i] for i in kept)
-    return Dataset(tuple(dataset.items[i] for i in kept), dataset.classes, images)
+    prototypes = synthetic.draw_prototypes(n_classes, n_per_class, n_prototypes, config.seed)
+    has_other = config.n_distractors_per_class > 0
+    if has_other:
+        rng = generator(config.seed, "distractors")
+        n_other = config.n_distractors_per_class * n_classes + n_prototypes
+        others = [name for name in geometry.row if name not in made]
+        n_of_each = np.bincount(rng.integers(len(others), size=n_other), minlength=len(others)).tolist()
+        made |= dict(zip(others, n_of_each, strict=True))
+        known = len(truth) + np.sort(rng.permutation(n_other)[:n_prototypes])
+        prototypes = np.concatenate([prototypes, known])
+        truth = np.concatenate([truth, np.full(n_other, n_classes)])
+    items = tuple(f"{name}/{row:05}" for name, n_items in made.items() for row in range(n_items))
+    features = synthetic.draw_features(geometry, made, config.seed, config.n_dimensions)
+    return Source(
+        Dataset(items, classes), Features(features), truth, Prototypes(prototypes, truth[prototypes]), has_other
+    )
 
 
 def _read_folder(folder: Path) -> tuple[Dataset, Features, IntArray]:

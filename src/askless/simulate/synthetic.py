@@ -9,7 +9,7 @@ from it along directions that all classes share and along a few of its own, in a
 lambda_j falls as j^-0.5 with mean square 1. G, C, R, L, A are the geometry, the same for every seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,29 +72,28 @@ def make_geometry(groups: Sequence[Sequence[str]]) -> Geometry:
     )
 
 
-def draw_features(
-    geometry: Geometry, classes: Sequence[str], n_per_class: int, seed: int, n_dimensions: int
-) -> Float32Array:
-    """(K * n_per_class, n_dimensions), class after class; the same on any number of cores.
+def draw_features(geometry: Geometry, n_images: Mapping[str, int], seed: int, n_dimensions: int) -> Float32Array:
+    """(images of all classes, n_dimensions), class after class; the same on any number of cores.
 
     Args:
         geometry: see `make_geometry`.
-        classes: K names that the geometry has.
-        n_per_class: images of each class.
+        n_images: how many of each class; the geometry has these names.
         seed: of the images; the geometry stays.
         n_dimensions: from 1 to `N_DIMENSIONS`.
     """
     rng = np.random.RandomState((seed + 999) % 2**32)
     projection = geometry.projection[:, :n_dimensions]
-    features = np.empty((len(classes) * n_per_class, n_dimensions), np.float32)
+    features = np.empty((sum(n_images.values()), n_dimensions), np.float32)
+    start = 0
     with threadpool_limits(limits=1, user_api="blas"):
-        for y, name in enumerate(classes):
+        for name, n in n_images.items():
             row = geometry.row[name]
-            u = rng.standard_normal((n_per_class, N_LATENT))
-            v = rng.standard_normal((n_per_class, N_OWN))
-            e = rng.standard_normal((n_per_class, n_dimensions))
+            u = rng.standard_normal((n, N_LATENT))
+            v = rng.standard_normal((n, N_OWN))
+            e = rng.standard_normal((n, n_dimensions))
             z = geometry.centre[row] + SPREAD * (u @ geometry.shared.T) + SPREAD * (v @ geometry.own[row].T)
-            features[y * n_per_class : (y + 1) * n_per_class] = 0.5 * np.maximum(z @ projection - 0.3 + 0.3 * e, 0)
+            features[start : start + n] = 0.5 * np.maximum(z @ projection - 0.3 + 0.3 * e, 0)
+            start += n
     return features
 
 

@@ -16,6 +16,8 @@ class Kind(StrEnum):
     released, expired: batch; what is left of the lease is free again.
     refreshed: payload {"upto", "confident", "digest"}.
     stopped: payload {"reason"}.
+    extended: payload {"items", "known", "classes", "features"}: new items as [id, image], newly known labels as
+        [item, label], new classes, the fingerprint of the features from here on; work goes on if it had stopped.
     """
 
     JOINED = "joined"
@@ -27,6 +29,7 @@ class Kind(StrEnum):
     EXPIRED = "expired"
     REFRESHED = "refreshed"
     STOPPED = "stopped"
+    EXTENDED = "extended"
 
 
 @dataclass(frozen=True, slots=True)

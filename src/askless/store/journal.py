@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
+from askless.errors import StoreError
 from askless.store.entries import Entry, Kind
 from askless.store.ledger import Ledger
 from askless.store.log import Log, append_entries, read_entries
@@ -22,7 +23,8 @@ class Append(Protocol):
 class Journal:
     """The way to a log for everyone: inside `reading` and `writing`, `ledger` says what the log says.
 
-    Threads take turns. Processes do too, since a writing transaction locks the log before it looks.
+    Threads take turns. Processes do too, since a writing transaction locks the log before it looks. Where
+    `n_extensions` is set, the log of a campaign that somebody else has extended since is not read any more.
     """
 
     def __init__(self, log: Log, n_items: int, n_classes: int, clock: Callable[[], float] = time.time) -> None:
@@ -30,6 +32,7 @@ class Journal:
         self.clock = clock
         self._size = n_items, n_classes
         self.ledger = Ledger(*self._size)
+        self.n_extensions: int | None = None
         self._lock = threading.RLock()
         self._append: Append | None = None
         self._writer = 0
@@ -89,3 +92,7 @@ class Journal:
     def _catch_up(self, connection: Connection) -> None:
         for entry in read_entries(connection, self.ledger.position):
             self.ledger.apply(entry)
+        if self.n_extensions is not None and len(self.ledger.extensions) > self.n_extensions:
+            raise StoreError(
+                "The campaign has new items, classes or features since it was opened here; open it again to go on."
+            )

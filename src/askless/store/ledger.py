@@ -33,6 +33,7 @@ class Ledger:
     answer_ids: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     refused: set[tuple[int, int, int | None]] = field(default_factory=set)
     refreshes: list[Entry] = field(default_factory=list)
+    extensions: list[Entry] = field(default_factory=list)
     stopped: str | None = None
     n_late: int = 0
     _columns: tuple["array[int]", "array[int]", "array[int]"] = field(
@@ -62,8 +63,14 @@ class Ledger:
         return sum(len(lease.open_items) for lease in self.live.values())
 
     @property
+    def refreshes_of_now(self) -> list[Entry]:
+        """Those that knew all items, classes and features there are: no extension came after them."""
+        start = self.extensions[-1].position if self.extensions else 0
+        return [entry for entry in self.refreshes if entry.position > start]
+
+    @property
     def confident_history(self) -> list[int]:
-        return [entry.payload["confident"] for entry in self.refreshes if entry.payload]
+        return [entry.payload["confident"] for entry in self.refreshes_of_now if entry.payload]
 
     def annotations(self) -> Annotations:
         """A copy of all annotations in the order of the log."""
@@ -105,6 +112,12 @@ class Ledger:
                 self.refreshes.append(entry)
             case Kind.STOPPED:
                 self.stopped = payload["reason"]
+            case Kind.EXTENDED:
+                self.extensions.append(entry)
+                self.n_items += len(payload["items"])
+                self.n_classes += len(payload["classes"])
+                self.n_labels = np.concatenate([self.n_labels, np.zeros(len(payload["items"]), np.int64)])
+                self.stopped = None
             case Kind.REFUSED:
                 assert entry.annotator is not None
                 assert entry.item is not None

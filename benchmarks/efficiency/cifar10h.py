@@ -1,6 +1,6 @@
 """Accuracy against annotations per item: the paper's method beside majority vote and online Dawid-Skene.
 
-    python benchmarks/efficiency.py [--seeds 0,1,2] [--max-per-item 3] [--jobs 2]
+    python benchmarks/efficiency/cifar10h.py [--seeds 0,1,2] [--max-per-item 3] [--jobs 2]
 
 Data: ../shared/data/cifar10h (10,000 images as EfficientNet-Lite0 features, 100 of them prototypes), reduced to 256
 components. Crowd: structured_noise, 50 annotators, mean skill 0.7, spread 0.1. Every method sees the same items,
@@ -21,7 +21,7 @@ from askless.config import compose
 from askless.simulate.experiment import Row
 from askless.simulate.run import simulate
 
-SHARED = Path(os.environ.get("ASKLESS_SHARED", Path(__file__).parents[2] / "shared")) / "data"
+SHARED = Path(os.environ.get("ASKLESS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 SETTINGS = ["simulation=structured_noise", "crowd.skill=0.7", "n_components=256", "batch_size=40", "n_batches=20"]
 METHODS = ("majority_vote", "ds_model", "efficient_annotation")
 BUDGETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)

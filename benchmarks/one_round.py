@@ -1,0 +1,154 @@
+"""One online round of `efficient_annotation`, part by part, beside the paper's published code.
+
+    python benchmarks/one_round.py [--rounds 7]
+
+A round is everything between two plans: choosing 50 batches of 40, the simulated answers, writing them to the log on
+disk, the inference, the estimate's file, the measurements. Gaussian class clusters, 100 classes, 50 annotators, 10
+prototypes a class, the exact preset, seed 0, one process. CPU seconds, since the machine has other users; the figures
+of the paper's code (commit 8d02da8) are from this project's study of it, taken on an idle machine of this kind, where
+its wall time is its CPU time.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from unittest import mock
+
+import numpy as np
+
+from askless.campaign import Campaign
+from askless.config import SimulationConfig, compose
+from askless.core.learner import Network
+from askless.simulate.crowds import Crowd, make_crowd, prior_counts
+from askless.simulate.experiment import measure
+from askless.simulate.sources import Source
+from askless.types import Dataset, Features, Prototypes
+
+K, PROTOTYPES_PER_CLASS, SEPARATION = 100, 10, 0.06
+
+
+@dataclass(frozen=True)
+class Case:
+    """A size, how many annotations per item there are when the rounds are timed, and what the paper's code needs."""
+
+    n_items: int
+    n_dimensions: int
+    annotations_per_item: float
+    reference_total: float
+    reference_fit: float
+
+
+CASES = (Case(20_000, 2048, 1.2, 23.8, 6.4), Case(100_000, 256, 0.52, 128.5, 2.7))
+LOADER_SECONDS = 48  # what the paper's code adds by default, with two processes that load data
+
+
+def make_source(case: Case) -> Source:
+    rng = np.random.default_rng(0)
+    n_per_class = case.n_items // K + PROTOTYPES_PER_CLASS
+    truth = np.repeat(np.arange(K), n_per_class)
+    means = SEPARATION * rng.standard_normal((K, case.n_dimensions), dtype=np.float32)
+    values = means[truth] + rng.standard_normal((len(truth), case.n_dimensions), dtype=np.float32)
+    known = np.flatnonzero(np.arange(len(truth)) % n_per_class < PROTOTYPES_PER_CLASS)
+    dataset = Dataset(tuple(map(str, range(len(truth)))), tuple(map(str, range(K))))
+    return Source(dataset, Features(values), truth, Prototypes(known, truth[known]))
+
+
+class Stopwatch:
+    """CPU seconds by part."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+
+    @contextmanager
+    def time(self, part: str) -> Iterator[None]:
+        start = time.process_time()
+        yield
+        self.seconds[part] += time.process_time() - start
+
+
+def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> Iterator[Counter[str]]:
+    for _ in range(n_rounds):
+        watch = Stopwatch()
+        with mock.patch.object(Network, "fit", _timed(watch, Network.fit)):
+            with watch.time("ask"):
+                batches = campaign.ask(crowd.available())
+            with watch.time("answer and tell"), campaign.transaction():
+                for batch in batches:
+                    campaign.tell(batch.id, crowd.answer(batch))
+            with watch.time("refresh"):
+                campaign.refresh()
+            with watch.time("measure"):
+                measure(campaign, source)
+        watch.seconds["refresh"] -= watch.seconds["fit of the head"]
+        yield watch.seconds
+
+
+def _timed(watch: Stopwatch, fit: Callable[..., Network]) -> Callable[..., Network]:
+    def timed(*arguments: object) -> Network:
+        with watch.time("fit of the head"):
+            return fit(*arguments)
+
+    return timed
+
+
+def annotate(campaign: Campaign, crowd: Crowd, n_annotations: int) -> None:
+    """Up to so many annotations, without a refresh on the way."""
+    while (n_missing := n_annotations - len(campaign.annotations())) > 0:
+        with campaign.transaction():
+            for batch in campaign.ask(crowd.available(), -(-n_missing // campaign.config.batch_size)):
+                campaign.tell(batch.id, crowd.answer(batch))
+
+
+def run(case: Case, config: SimulationConfig, n_rounds: int) -> None:
+    source = make_source(case)
+    crowd = make_crowd(config, source)
+    with tempfile.TemporaryDirectory() as folder:
+        campaign = Campaign.create(
+            Path(folder) / "log.db",
+            source.dataset,
+            source.features,
+            config.campaign,
+            prototypes=source.prototypes,
+            prior_counts=prior_counts(config.prior, crowd),
+            clock=lambda: 0.0,
+        )
+        with closing(campaign):
+            campaign.refresh()
+            annotate(campaign, crowd, int(case.annotations_per_item * case.n_items))
+            campaign.refresh()
+            taken = list(rounds(campaign, crowd, source, n_rounds))
+    print(f"\n{case.n_items} items x {case.n_dimensions}, {case.annotations_per_item} annotations per item")
+    for part in taken[0]:
+        print(f"  {part:18} {median(seconds[part] for seconds in taken):8.3f}")
+    total = median(sum(seconds.values()) for seconds in taken)
+    rest = median(sum(seconds.values()) - seconds["fit of the head"] for seconds in taken)
+    reference_rest = case.reference_total - case.reference_fit
+    print(f"  {'all but the fit':18} {rest:8.3f}   paper's code {reference_rest:6.1f}   {reference_rest / rest:6.1f}x")
+    print(
+        f"  {'the whole round':18} {total:8.3f}   paper's code {case.reference_total:6.1f}   "
+        f"{case.reference_total / total:6.1f}x   with its default loader "
+        f"{(case.reference_total + LOADER_SECONDS) / total:6.1f}x"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7, help="the median of so many is printed")
+    arguments = parser.parse_args()
+    settings = ["learner_method=efficient_annotation", "simulation=uniform", "batch_size=40", "n_batches=50"]
+    config = compose([*settings, "max_risk=0", "seed=0"])
+    print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}; CPU seconds, median of rounds")
+    for case in CASES:
+        run(case, config, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()
