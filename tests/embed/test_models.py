@@ -141,11 +141,11 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_an_own_network_is_cut_for_as_the_file_beside_it_says(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
-    from test_onnx_encoder import pooled
+    from small_networks import mean_network
 
     (tmp_path / "onnx").mkdir()
     path = tmp_path / "onnx/net.onnx"
-    path.write_bytes(pooled())
+    path.write_bytes(mean_network())
     with pytest.raises(DataError, match="does not take pictures of 224 x 224"):
         open_encoder(str(path))
     config = {"size": {"height": 4, "width": 4}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}

@@ -1,6 +1,4 @@
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,34 +11,11 @@ from onnx import TensorProto, helper  # noqa: E402
 from askless.embed.onnx_encoder import OnnxEncoder  # noqa: E402
 from askless.embed.preprocessing import Preprocessing  # noqa: E402
 from askless.errors import DataError  # noqa: E402
+from small_networks import mean_network, network  # noqa: E402
 
 PLAIN = Preprocessing(4, None, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), np.uint8)
 MEANS = PIXELS.mean(axis=(1, 2))
-
-
-def network(
-    nodes: Sequence[Any],
-    outputs: dict[str, list[Any]],
-    shape: Sequence[Any] = ("n", 3, 4, 4),
-    number: int = TensorProto.FLOAT,
-    inputs: Sequence[str] = ("image",),
-    constants: Sequence[Any] = (),
-) -> bytes:
-    graph = helper.make_graph(
-        list(nodes),
-        "test",
-        [helper.make_tensor_value_info(name, number, list(shape)) for name in inputs],
-        [helper.make_tensor_value_info(name, number, dims) for name, dims in outputs.items()],
-        list(constants),
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return bytes(model.SerializeToString())
-
-
-def pooled(shape: Sequence[Any] = ("n", 3, 4, 4), number: int = TensorProto.FLOAT) -> bytes:
-    nodes = [helper.make_node("GlobalAveragePool", ["image"], ["p"]), helper.make_node("Flatten", ["p"], ["out"])]
-    return network(nodes, {"out": [shape[0], 3]}, shape, number)
 
 
 def open_network(model: bytes | Path, preprocessing: Preprocessing = PLAIN) -> OnnxEncoder:
@@ -48,8 +23,8 @@ def open_network(model: bytes | Path, preprocessing: Preprocessing = PLAIN) -> O
 
 
 def test_rows_as_the_network_gives_them(tmp_path: Path) -> None:
-    (tmp_path / "net.onnx").write_bytes(pooled())
-    for model in (pooled(), tmp_path / "net.onnx"):
+    (tmp_path / "net.onnx").write_bytes(mean_network())
+    for model in (mean_network(), tmp_path / "net.onnx"):
         encoder = open_network(model)
         rows = encoder.encode(PIXELS)
         assert (encoder.dimension, rows.dtype) == (3, np.float32)
@@ -78,13 +53,13 @@ def test_of_several_outputs_the_named_one_is_taken() -> None:
 
 @pytest.mark.parametrize("fixed", [1, 5])
 def test_a_network_of_a_fixed_batch(fixed: int) -> None:
-    encoder = open_network(pooled((fixed, 3, 4, 4)))
+    encoder = open_network(mean_network((fixed, 3, 4, 4)))
     assert encoder.batch_size == fixed
     np.testing.assert_allclose(encoder.encode(PIXELS[:1]), MEANS[:1], rtol=1e-5)
 
 
 def test_a_network_in_half_precision() -> None:
-    rows = open_network(pooled(number=TensorProto.FLOAT16)).encode(PIXELS)
+    rows = open_network(mean_network(number=TensorProto.FLOAT16)).encode(PIXELS)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(rows, MEANS, rtol=2e-3)
 
@@ -112,7 +87,7 @@ def test_what_takes_no_pictures_is_refused() -> None:
 def test_another_size_is_refused() -> None:
     size = Preprocessing(6, None, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     with pytest.raises(DataError, match=r"does not take pictures of 6 x 6 pixels .* preprocessor_config\.json"):
-        open_network(pooled(), size)
+        open_network(mean_network(), size)
 
 
 def test_an_output_of_no_rows_is_refused() -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import numpy.typing as npt
 from filelock import FileLock, Timeout
+from joblib import cpu_count
 
 from askless.data.durable import replace_text
 from askless.data.features import read_features, read_features_info
@@ -270,4 +270,4 @@ def _describe(table: ItemTable) -> dict[str, Any]:
 
 def count_cores() -> int:
     """Cores that this process may use, 16 at most: each thread holds a batch in memory."""
-    return min(joblib.cpu_count(), MAX_THREADS)
+    return min(int(cpu_count()), MAX_THREADS)
