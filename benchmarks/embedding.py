@@ -10,7 +10,7 @@ call at a time on all cores, as it is used by default, and with a call for each 
 import json
 import os
 import platform
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +29,7 @@ from sklearn.datasets import load_digits, load_sample_images
 from sklearn.linear_model import LogisticRegression
 
 from askless.data.folder import CampaignFolder
-from askless.data.image import decode
-from askless.data.item_table import ItemRow, to_csv
+from askless.data.item_table import ItemRow, ItemTable, to_csv
 from askless.embed.basic import BasicEncoder
 from askless.embed.efficientnet_lite import build_graph
 from askless.embed.encoder import Encoder
@@ -98,34 +98,39 @@ def run_onnxruntime(arrays: npt.NDArray[np.float32], n_threads: int, n_calls: in
     return run
 
 
-def compare_speed(folder: CampaignFolder, encoder: Encoder) -> None:
+def compare_speed(folder: CampaignFolder, encoder: Encoder, *, is_decoded: bool = False) -> None:
+    """Prints a line; with `is_decoded` the pictures are in memory as well, so that both do the same arrays."""
     n_cores = count_cores()
     table = folder.read_items()
     cut = encoder.preprocessing
-    pixels = [cut.cut(table.open_image(i, at_least=cut.at_least)) for i in range(len(table))]
-    arrays = cut.scale(np.stack(pixels))
+    pictures = [table.open_image(i, at_least=cut.at_least) for i in range(len(table))]
+    arrays = cut.scale(np.stack([cut.cut(picture) for picture in pictures]))
+
+    def embed_these() -> None:
+        opened = (lambda self, i, at_least: pictures[i]) if is_decoded else ItemTable.open_image
+        with mock.patch.object(ItemTable, "open_image", opened):
+            embed_anew(folder, encoder)
+
     actions = (
-        lambda: embed_anew(folder, encoder),
+        embed_these,
         run_onnxruntime(arrays, n_cores, 1),
         run_onnxruntime(arrays, 1, n_cores),
     )
     times = np.array([[measure(action) for action in actions] for _ in range(REPEATS)])
     speed = len(table) / np.median(times[:, :, 0], axis=0)
     ratio = np.median(times[:, 1:] / times[:, :1], axis=0)
-    width, height = decode(folder.root / table.path[0]).size
+    name = "in memory" if is_decoded else f"{table.width[0]} x {table.height[0]} px"
     print(
-        f"{width:4} x {height:<4} px {speed[0]:9.0f} {speed[1]:12.0f} {speed[2]:12.0f}"
+        f"{name:14} {speed[0]:9.0f} {speed[1]:12.0f} {speed[2]:12.0f}"
         f" {ratio[0, 0]:15.0%} {ratio[1, 0]:10.0%} {ratio[1, 1]:15.0%}",
         flush=True,
     )
 
 
 def peak_megabytes(folder: CampaignFolder) -> float:
-    """Of a process that embeds the campaign, all of Python and onnxruntime included."""
-    for path in (folder.features, folder.features_info):
-        path.unlink(missing_ok=True)
-    subprocess.run([sys.executable, __file__, str(folder.root)], check=True)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    """Of a process that embeds the campaign, all of Python and onnxruntime included (Linux)."""
+    done = subprocess.run([sys.executable, __file__, str(folder.root)], check=True, capture_output=True, text=True)
+    return int(done.stdout) / 1024
 
 
 def linear_probe(rows: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], n_labelled: int) -> float:
@@ -155,6 +160,8 @@ def compare_probes(root: Path) -> None:
 def main() -> None:
     if len(sys.argv) == 2:
         embed(CampaignFolder(Path(sys.argv[1])), open_encoder(LITE))
+        (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        print(line)
         return
     print(
         f"{platform.machine()}, {count_cores()} cores, Python {platform.python_version()}, "
@@ -164,6 +171,8 @@ def main() -> None:
     encoder = open_encoder(LITE)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
+        small = make_campaign(root / "small", photographs(N_IMAGES, 224, 224))
+        compare_speed(small, encoder, is_decoded=True)
         for width, height in ((256, 256), (500, 375), (1600, 1200)):
             compare_speed(make_campaign(root / str(width), photographs(N_IMAGES, width, height)), encoder)
         print("\npeak memory, MB, of a process that embeds")

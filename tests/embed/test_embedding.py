@@ -17,8 +17,9 @@ from askless.data.features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.embed import run
 from askless.embed.basic import BasicEncoder
+from askless.embed.feature_file import take_features
 from askless.embed.preprocessing import Pixels
-from askless.embed.run import embed, take_features
+from askless.embed.run import embed
 from askless.errors import DataError
 from askless.types import Float32Array
 from picture_folder import MeanColour, add_items, colour_of, coloured, make_folder
@@ -125,7 +126,7 @@ def test_cut_off_and_resumed_gives_the_same_bytes(tmp_path: Path, n_done: int) -
 def test_cut_off_between_the_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make_folder(tmp_path, coloured(20))
     with monkeypatch.context() as patched:
-        patched.setattr(run, "_write_info", cut)
+        patched.setattr(run, "write_info", cut)
         with pytest.raises(CutOffError):
             embed(folder, MeanColour())
     assert not folder.features_info.exists()
@@ -298,6 +299,15 @@ def test_a_json_that_says_nothing_is_passed_over(tmp_path: Path) -> None:
         shutil.copy(folder.items, folder.features)
         embed(folder, MeanColour())
         assert info_of(folder)["n_rows"] == 20
+
+
+def test_features_of_another_shape_than_their_json_are_made_anew(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path, coloured(20))
+    embed(folder, MeanColour())
+    before = made(folder)
+    np.save(folder.features, np.zeros((19, 4), np.float16))
+    assert embed(folder, MeanColour()).n_reused == 0
+    assert made(folder) == before
 
 
 @pytest.mark.slow

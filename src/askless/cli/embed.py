@@ -10,9 +10,10 @@ import typer
 from askless.cli.progress import display_progress
 from askless.cli.terminal import new_app, note
 from askless.data.folder import CampaignFolder
+from askless.embed.feature_file import Embedding, take_features
 from askless.embed.models import MODELS, default_model, open_encoder
 from askless.embed.prior import take_prior, write_zero_shot_prior
-from askless.embed.run import Embedding, embed, take_features
+from askless.embed.run import embed
 
 app = new_app()
 

@@ -56,7 +56,7 @@ def list_command(
             "yes" if row["has_text"] else "no",
         )
     out.print(table)
-    out.print("Decoding the images comes on top: about 5 ms of one core for a photograph of 500 x 400 pixels.")
+    out.print("Decoding the images comes on top: about 3 ms of one core for 500 x 375 pixels, 20 ms for 12 megapixels.")
 
 
 def _describe(model: Model, measure: bool) -> dict[str, Any]:
