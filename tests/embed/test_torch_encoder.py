@@ -1,6 +1,7 @@
 """Networks of Hugging Face's kind, made here with random weights: what is tested is that they are used rightly."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ torch = pytest.importorskip("torch", reason="needs askless[torch]")
 transformers = pytest.importorskip("transformers", reason="needs askless[torch]")
 
 from askless.data.prior import read_prior  # noqa: E402
-from askless.embed.models import open_encoder  # noqa: E402
+from askless.embed import weights  # noqa: E402
+from askless.embed.models import MODELS, Model, open_encoder  # noqa: E402
 from askless.embed.prior import write_zero_shot_prior  # noqa: E402
 from askless.embed.run import embed  # noqa: E402
 from askless.embed.torch_encoder import TorchEncoder  # noqa: E402
@@ -126,3 +128,17 @@ def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty/config.json").write_text("{}")
     with pytest.raises(DataError, match=r"empty holds no model .* give the folder of one"):
         TorchEncoder(tmp_path / "empty", preprocessing, {"model": "empty"})
+
+
+def test_a_model_known_by_name_is_fetched_and_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = save_clip(tmp_path / "clip")
+    monkeypatch.setattr(weights, "download", lambda *place: folder / "model.safetensors")
+    digest = sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    for expected in (digest, "0" * 64):
+        model = Model("tiny", "torch", "MIT", 8, 1, 1, "a/b", "main", "model.safetensors", expected, has_text=True)
+        monkeypatch.setitem(MODELS, "tiny", model)
+        if expected == digest:
+            assert open_encoder("tiny").info["source"] == "a/b"
+        else:
+            with pytest.raises(DataError, match=r"model\.safetensors is not the file that was published"):
+                open_encoder("tiny")

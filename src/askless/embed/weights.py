@@ -43,7 +43,7 @@ def download(repository: str, revision: str, file: str) -> Path:
     except Exception as error:  # the hub, its client and the network have dozens of ways to fail
         raise DataError(
             f"The weights of {repository} cannot be downloaded ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:200]}); check the network, or give --model the path of a copy."
+            f"{' '.join(str(error).split())[:120]}); check the network, or give --model the path of a copy."
         ) from error
     return Path(folder) / file
 
