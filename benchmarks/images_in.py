@@ -47,7 +47,6 @@ def main() -> int:
         print(
             f"{1000 * cpu / n_images:.1f} ms of CPU an image: {n_images / cpu:.0f} images/s for each core that is free"
         )
-        print(f"largest process: {used.ru_maxrss / 1024:.0f} MB")
 
         n_kept = kill_in_the_middle(place / "killed", n_images)
         print(f"killed after {n_kept} images")

@@ -521,6 +521,73 @@ class TestTell:
             Answer(**fields)
 
 
+class TestRecord:
+    def test_answers_from_elsewhere_count_like_told_ones_and_open_again(self, path: Path) -> None:
+        campaign = create(path)
+        receipt = campaign.record("eve", [Answer(10, 2, 1500), Answer(11, None), Answer(10, 2), Answer(11, 1)])
+        assert receipt == Receipt(2, 1, (11,))
+        assert kinds(campaign) == ["joined", "answered", "skipped", "refused"]
+        assert [entry.batch for entry in read(campaign)] == [None] * 4
+        assert campaign.record("eve", [Answer(10, 2, 1500), Answer(11, 1)]) == Receipt(0, 1, (11,))
+        assert len(read(campaign)) == 4
+        assert campaign.refresh().posterior[10].argmax() == 2
+        campaign.close()
+        again = reopen(path)
+        assert again.status().n_annotations == 1
+        assert list(again.answers()) == [("eve", Answer(10, 2, 1500)), ("eve", Answer(11, None))]
+        again.close()
+
+    def test_what_was_recorded_is_not_asked_again_and_settles_a_lease(self, campaign: Campaign) -> None:
+        (batch,) = campaign.ask(["ann"])
+        campaign.record("ann", [Answer(batch.items[0], 0)])
+        campaign.record("bob", [Answer(item, 0) for item in range(N) if item not in batch.items])
+        (lease,) = campaign.leased()
+        assert lease.items == batch.items[1:]
+        assert [of_bob.items for of_bob in campaign.ask(["bob"])] == [batch.items[:1]]
+
+    def test_neither_cap_nor_budget_hold_it_back_but_both_count_it(self) -> None:
+        campaign = create(budget=3, sampler={"max_per_item": 1})
+        for name in ("ann", "bob"):
+            campaign.record(name, [Answer(7, 1), Answer(8, 1)])
+        assert campaign.status().n_annotations == 4
+        assert campaign.ask(["eve"]) == []
+        campaign.close()
+
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            (Answer(N, 0), "There is no item 60; allowed is 0 to 59"),
+            (Answer(-1, 0), "There is no item -1"),
+            (Answer(9, K), "The label 3 is no class"),
+            (Answer(9, 0, id=b"0" * 16), "was used for item 7"),
+        ],
+    )
+    def test_nothing_of_a_bad_call_is_kept(self, campaign: Campaign, answer: Answer, message: str) -> None:
+        campaign.record("ann", [Answer(7, 0, id=b"0" * 16)])
+        before = read(campaign)
+        with pytest.raises(AnswerError, match=message):
+            campaign.record("new", [Answer(8, 0), answer])
+        assert read(campaign) == before
+
+    def test_one_who_cannot_join_is_refused(self) -> None:
+        campaign = create(prior_counts=np.ones((1, K, K)))
+        campaign.record("ann", [Answer(7, 0)])
+        with pytest.raises(ConfigError, match="'bob' cannot join"):
+            campaign.record("bob", [Answer(7, 0)])
+        campaign.close()
+
+    def test_all_answers_can_be_recorded_elsewhere(self, campaign: Campaign) -> None:
+        for batch in campaign.ask(["ann", "bob"]):
+            campaign.tell(batch.id, answers(batch))
+        campaign.record("eve", [Answer(9, None)])
+        other = create()
+        for name, answer in campaign.answers():
+            other.record(name, [answer])
+        assert list(other.answers()) == list(campaign.answers())
+        np.testing.assert_array_equal(other.annotations().label, campaign.annotations().label)
+        other.close()
+
+
 class TestTransaction:
     def test_all_of_it_or_nothing(self, path: Path) -> None:
         campaign = create(path)

@@ -12,11 +12,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from askless.cli import app
-from askless.config import PAPER_KEYS, compose, describe_settings
+from askless.config import compose, describe_settings
 from askless.data.catalogue import CATALOGUE
 from askless.data.features import read_features_info
 from askless.data.folder import CampaignFolder
 from askless.embed.models import MODELS
+from askless.paper_names import PAPER_KEYS
 from networks import NEEDS_TORCH
 from picture_folder import coloured, make_folder
 from worker_threads import work_in_threads
@@ -73,6 +74,31 @@ def test_the_commands_about_crowds_run(shared: Path, tmp_path: Path, monkeypatch
     for arguments in shown:
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, (arguments, result.output)
+
+
+def test_the_commands_about_the_papers_code_run_at_a_small_size(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASKLESS_DATA", str(tmp_path))
+    Path("amt").symlink_to(shared / "amt_imagenet100")
+    page = (ROOT / "docs/explanation/from-the-papers-code.md").read_text(encoding="utf-8")
+    shown = [line for line in "".join(blocks("", page)).splitlines() if line.startswith("askless ")]
+    assert len(shown) == 3
+    small = ["n_data_per_class=6", "n_prototypes_per_class=2", "learner.max_epochs=5", "n_dimensions=20"]
+    for number, line in enumerate(shown):
+        arguments = [*shlex.split(line)[1:], *small, "--out", f"runs/{number}"]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, (arguments, result.output)
+
+
+def test_every_command_on_a_page_is_run_by_a_test() -> None:
+    """A new page with commands needs a test of its own, here or beside."""
+    tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    for page in PAGES:
+        shown = re.findall(r"```(?:sh)?\n((?:.*\n)*?)```", page.read_text(encoding="utf-8"))
+        if any(line.startswith("askless ") for block in shown for line in block.splitlines()):
+            assert page.name == "README.md" or f"{page.parent.name}/{page.name}" in tests, page
 
 
 def test_the_page_about_sweeps_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

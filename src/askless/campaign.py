@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +27,8 @@ from askless.randomness import generator
 from askless.results import Receipt, Result, Status
 from askless.store.entries import Kind
 from askless.store.journal import Append, Journal
-from askless.store.ledger import Lease, Ledger
-from askless.store.log import Log, create_log, open_log, read_header, read_items
+from askless.store.ledger import Ledger
+from askless.store.log import Log, create_log, open_log, read_entries, read_header, read_items
 from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, IntArray, Prototypes
 
 
@@ -277,34 +277,35 @@ class Campaign:
             lease = ledger.batches.get(batch_id)
             if lease is None:
                 raise AnswerError(f"There is no batch {batch_id!r}; answer a batch that `ask` has handed out.")
-            used = ChainMap[bytes, tuple[int, int]]({}, ledger.answer_ids)
             for answer in answers:
-                self._check_answer(answer, lease, used)
-            said = ledger.said[lease.annotator]
-            n_accepted = n_repeated = 0
-            refused: list[int] = []
+                if answer.item not in lease.batch.items:
+                    raise AnswerError(
+                        f"Item {answer.item!r} is not in batch {batch_id}; answer only the items that it holds."
+                    )
+            self._check_answers(answers, lease.annotator, ledger)
+            return _keep(answers, lease.annotator, lease.batch.id, ledger, append)
+
+    def record(self, annotator: str, answers: Sequence[Answer]) -> Receipt:
+        """Keeps answers that an annotator gave elsewhere: like `tell`, but without a batch.
+
+        Nobody asked for them, so neither the cap of an item nor the budget holds them back; both count them.
+
+        Args:
+            annotator: joins if unknown.
+
+        Raises:
+            AnswerError: an item or label that does not exist, an answer id that was used for something else; nothing
+                of the call is kept.
+            ConfigError: the annotator cannot join; see `join`.
+        """
+        with self._journal.writing() as (ledger, append):
+            N = self.dataset.n_items
             for answer in answers:
-                if answer.item not in said:
-                    kind = Kind.ANSWERED if answer.label is not None else Kind.SKIPPED
-                    n_accepted += 1
-                elif said[answer.item] == answer.label:
-                    n_repeated += 1
-                    continue
-                else:
-                    kind = Kind.REFUSED
-                    refused.append(answer.item)
-                    if (lease.annotator, answer.item, answer.label) in ledger.refused:
-                        continue
-                append(
-                    kind,
-                    batch=lease.batch.id,
-                    annotator=lease.annotator,
-                    item=answer.item,
-                    label=answer.label,
-                    response_ms=answer.response_ms,
-                    answer_id=answer.id,
-                )
-            return Receipt(n_accepted, n_repeated, tuple(refused))
+                if not 0 <= answer.item < N:
+                    raise AnswerError(f"There is no item {answer.item}; allowed is 0 to {N - 1}.")
+            self._check_answers(answers, ledger.index.get(annotator, len(ledger.index)), ledger)
+            self._join([annotator], ledger, append)
+            return _keep(answers, ledger.index[annotator], None, ledger, append)
 
     def release(self, batch_id: int) -> None:
         """Gives the unanswered items of a batch back; one that is answered or over already stays as it is."""
@@ -382,6 +383,12 @@ class Campaign:
         with self._journal.reading() as ledger:
             return len(ledger.refreshes)
 
+    @property
+    def refreshed_at(self) -> float | None:
+        """When the last refresh was, in seconds of the campaign's clock; none before the first."""
+        with self._journal.reading() as ledger:
+            return ledger.refreshes[-1].time if ledger.refreshes else None
+
     def replay(self) -> Iterator[Estimate]:
         """Computes the estimate of every refresh since the last `extend` again, from the annotations in the log alone.
 
@@ -421,6 +428,18 @@ class Campaign:
         """All annotations so far, in the order of the log; annotator indices are those of `annotators`."""
         with self._journal.reading() as ledger:
             return ledger.annotations()
+
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        """Who said what, in the order of the log, skips included; `record` takes them again."""
+        names: list[str] = []
+        with self._journal.log.reading() as connection:
+            for entry in read_entries(connection):
+                if entry.kind == Kind.JOINED:
+                    names.append((entry.payload or {})["name"])
+                elif entry.kind in (Kind.ANSWERED, Kind.SKIPPED):
+                    assert entry.annotator is not None
+                    assert entry.item is not None
+                    yield names[entry.annotator], Answer(entry.item, entry.label, entry.response_ms, entry.answer_id)
 
     @property
     def annotators(self) -> tuple[str, ...]:
@@ -472,20 +491,20 @@ class Campaign:
             rng=generator(self.seed, "ask", ledger.position),
         )
 
-    def _check_answer(self, answer: Answer, lease: Lease, used: MutableMapping[bytes, tuple[int, int]]) -> None:
-        if answer.item not in lease.batch.items:
-            raise AnswerError(
-                f"Item {answer.item!r} is not in batch {lease.batch.id}; answer only the items that it holds."
-            )
+    def _check_answers(self, answers: Sequence[Answer], annotator: int, ledger: Ledger) -> None:
         K = self.dataset.n_classes
-        if answer.label is not None and not 0 <= answer.label < K:
-            raise AnswerError(f"The label {answer.label!r} is no class; allowed is 0 to {K - 1}, or None for a skip.")
-        if answer.id is not None:
-            by, item = used.setdefault(answer.id, (lease.annotator, answer.item))
-            if (by, item) != (lease.annotator, answer.item):
+        used = ChainMap[bytes, tuple[int, int]]({}, ledger.answer_ids)
+        for answer in answers:
+            if answer.label is not None and not 0 <= answer.label < K:
                 raise AnswerError(
-                    f"The answer id {answer.id!r} was used for item {item} before; make a new id for every answer."
+                    f"The label {answer.label!r} is no class; allowed is 0 to {K - 1}, or None for a skip."
                 )
+            if answer.id is not None:
+                by, item = used.setdefault(answer.id, (annotator, answer.item))
+                if (by, item) != (annotator, answer.item):
+                    raise AnswerError(
+                        f"The answer id {answer.id!r} was used for item {item} before; make a new id for every answer."
+                    )
 
     def _check_askable(self, name: str, items: IntArray) -> None:
         N = self.dataset.n_items
@@ -521,6 +540,35 @@ class Campaign:
                 f"The campaign was made with {self._learner_name or 'the built-in learner'}, "
                 f"not {given or 'the built-in learner'}; open it with the same."
             )
+
+
+def _keep(answers: Sequence[Answer], annotator: int, batch: int | None, ledger: Ledger, append: Append) -> Receipt:
+    """Appends what is new in checked answers of one annotator."""
+    said = ledger.said[annotator]
+    n_accepted = n_repeated = 0
+    refused: list[int] = []
+    for answer in answers:
+        if answer.item not in said:
+            kind = Kind.ANSWERED if answer.label is not None else Kind.SKIPPED
+            n_accepted += 1
+        elif said[answer.item] == answer.label:
+            n_repeated += 1
+            continue
+        else:
+            kind = Kind.REFUSED
+            refused.append(answer.item)
+            if (annotator, answer.item, answer.label) in ledger.refused:
+                continue
+        append(
+            kind,
+            batch=batch,
+            annotator=annotator,
+            item=answer.item,
+            label=answer.label,
+            response_ms=answer.response_ms,
+            answer_id=answer.id,
+        )
+    return Receipt(n_accepted, n_repeated, tuple(refused))
 
 
 def _check_one_row_per_item(features: Features, dataset: Dataset) -> None:

@@ -2,10 +2,9 @@
 
 A setting is found at one place only. Later sources win: defaults, `experiment` preset, `learner_method` preset,
 `simulation` preset, `hyperparams`, file, overrides. The names of the paper's code are understood everywhere
-(`PAPER_KEYS`, `PAPER_VALUES`).
+(`paper_names`).
 """
 
-import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,9 @@ from typing import Any, Literal, Self, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from askless.config_errors import choose, sentence
 from askless.errors import ConfigError
+from askless.paper_names import PAPER_KEYS, PAPER_VALUES
 
 PriorKind = Literal[
     "predefined_homogeneous",
@@ -295,44 +296,6 @@ class SimulationConfig(CampaignConfig):
 
 GROUPS = ("experiment", "learner_method", "simulation")
 
-PAPER_KEYS = {
-    "risk_thres": "max_risk",
-    "n_prototype_per_class": "n_prototypes_per_class",
-    "n_data_distraction_per_class": "n_distractors_per_class",
-    "online.budget": "budget",
-    "online.hit_size": "batch_size",
-    "online.n_hits_per_step": "n_batches",
-    "optimizer.criterion": "aggregator.criterion",
-    "optimizer.max_em_steps": "aggregator.max_em_steps",
-    "optimizer.likelihood_epsilon": "aggregator.likelihood_epsilon",
-    "learner.risk_thres": "learner.max_risk",
-    "learner.batch_size": "learner.minibatch_size",
-    "learner.mixmatch.mixmatch_w": "learner.mixmatch.weight",
-    "sampler.max_annotation_per_example": "sampler.max_per_item",
-    "sampler.max_annotation_per_worker": "sampler.max_per_annotator",
-    "worker.type": "crowd.kind",
-    "worker.n": "crowd.n_annotators",
-    "worker.reliability.mean": "crowd.skill",
-    "worker.reliability.std": "crowd.spread",
-    "worker.prior.type": "prior.kind",
-    "worker.prior.strength": "prior.strength",
-    "worker.prior.predefined_params.pos_count": "prior.pos_count",
-    "worker.prior.predefined_params.neg_count": "prior.neg_count",
-}
-
-PAPER_VALUES = {
-    ("aggregator.algo", "mj"): "majority_vote",
-    ("worker.type", "structured_noise"): "amt_structured_noise",
-    ("worker.type", "uniform_noise"): "amt_uniform_noise",
-    ("prior.kind", "predefined_homegeneous"): "predefined_homogeneous",
-    ("prior.kind", "homegeneous_workers"): "homogeneous",
-    ("prior.kind", "homegeneous_workers_diagonal_perfect"): "homogeneous_diagonal_perfect",
-    ("prior.kind", "homegeneous_workers_perfect"): "homogeneous_perfect",
-    ("prior.kind", "heterogeneous_workers"): "heterogeneous",
-    ("prior.kind", "heterogeneous_workers_diagonal_perfect"): "heterogeneous_diagonal_perfect",
-    ("prior.kind", "heterogeneous_workers_perfect"): "heterogeneous_perfect",
-}
-
 
 def preset(name: str) -> CampaignConfig:
     """A method of the paper by its name, as the configuration of a campaign.
@@ -424,7 +387,7 @@ def describe_settings() -> Iterator[tuple[str, str, str, str]]:
 def _read_preset(group: str, name: object) -> dict[str, Any]:
     names = preset_names(group)
     if name not in names:
-        raise ConfigError(f"There is no {group} {name!r}; {_choose(str(name), names)}")
+        raise ConfigError(f"There is no {group} {name!r}; {choose(str(name), names)}")
     text = (resources.files("askless") / "presets" / group / f"{name}.toml").read_text()
     return dict(_flat(tomllib.loads(text)))
 
@@ -524,40 +487,6 @@ def _validated(model: type[Model], settings: dict[str, Any]) -> Model:
     try:
         return model.model_validate(settings)
     except ValidationError as invalid:
-        raise ConfigError(" ".join(_sentence(error) for error in invalid.errors())) from None
-
-
-def _sentence(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return _unknown_key(key)
-    came = error["input"]
-    if error["type"] == "value_error" and not isinstance(came, str):
-        return f"{error['ctx']['error']}."
-    if error["type"] == "literal_error":
-        allowed = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        return f"{key}={came!r} is not known; {_choose(str(came), allowed)}"
-    if error["type"] == "value_error":
-        return f"{key}={came!r} is not known; {error['ctx']['error']}."
-    if error["type"] == "model_type":
-        return f"{key}={came!r} is a group of settings; {_choose_key(key)}"
-    rule = error["msg"].replace("Input should be", "allowed is", 1)
-    return f"{key}={came!r} does not fit: {rule[0].lower()}{rule[1:]}."
-
-
-def _unknown_key(key: str) -> str:
-    return f"There is no setting {key!r}; {_choose_key(key)}"
-
-
-def _choose_key(came: str) -> str:
-    """All keys of the group that was named, or of the top; the nearest of all."""
-    keys = [key for key, _ in _fields()]
-    group = came.partition(".")[0] + "."
-    top = dict.fromkeys(key if "." not in key else key.partition(".")[0] + ".*" for key in keys)
-    return _choose(came, [key for key in keys if key.startswith(group)] or list(top), keys)
-
-
-def _choose(came: str, allowed: list[str], candidates: list[str] | None = None) -> str:
-    near = difflib.get_close_matches(came, candidates or allowed, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? Allowed" if near else "allowed"
-    return f"{hint}: {', '.join(allowed)}."
+        raise ConfigError(
+            " ".join(sentence(error, [key for key, _ in _fields()]) for error in invalid.errors())
+        ) from None

@@ -254,18 +254,6 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
         embed(folder, MeanColour())
 
 
-def test_a_campaign_that_has_begun_keeps_its_features(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path, coloured(3))
-    embed(folder, MeanColour())
-    folder.log.touch()
-    assert embed(folder, MeanColour()).n_reused == 3
-    with pytest.raises(DataError, match=r"log\.db was begun with the features of that time"):
-        embed(folder, MeanColour(4))
-    np.save(tmp_path / "own.npy", np.zeros((3, 2), np.float32))
-    with pytest.raises(DataError, match=r"log\.db was begun"):
-        take_features(folder, tmp_path / "own.npy")
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_features_from_elsewhere_are_taken(tmp_path: Path, dtype: type) -> None:
     folder = make_folder(tmp_path / "campaign", coloured(20))

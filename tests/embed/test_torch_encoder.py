@@ -138,7 +138,7 @@ def test_a_model_known_by_name_is_fetched_and_checked(tmp_path: Path, monkeypatc
         model = Model("tiny", "torch", "MIT", 8, 1, 1, "a/b", "main", "model.safetensors", expected, has_text=True)
         monkeypatch.setitem(MODELS, "tiny", model)
         if expected == digest:
-            assert open_encoder("tiny").info["source"] == "a/b"
+            assert open_encoder("tiny").info["source"] == "https://huggingface.co/a/b"
         else:
             with pytest.raises(DataError, match=r"model\.safetensors is not the file that was published"):
                 open_encoder("tiny")

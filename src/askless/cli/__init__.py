@@ -20,7 +20,9 @@ COMMANDS = {
     "demo": "Label 1,697 digits with 30 simulated annotators in three ways and compare what each needs.",
     "simulate": "Let simulated annotators label a set whose truth is known, and report what it cost.",
     "report": "Write one self-contained HTML page about one run, or several side by side.",
-    "aggregate": "Find the labels of a table of annotations that is there already.",
+    "aggregate": "Find the labels of a table of annotations that is there already, or of a campaign.",
+    "import": "Record answers that people gave elsewhere.",
+    "export": "Write the labels of a campaign in a format that other tools read.",
     "data": "Fetch public data that askless works with and may not ship.",
     "settings": "List every setting with its default and what it means.",
 }
@@ -37,7 +39,8 @@ class _Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:
-            command = get_command(import_module(f"askless.cli.{command.name}").app)
+            module = "import_" if name == "import" else name  # a keyword is no name for a module
+            command = get_command(import_module(f"askless.cli.{module}").app)
         return name, command, rest
 
 

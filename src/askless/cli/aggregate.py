@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +13,17 @@ from askless.data.table import AnnotationTable, read_annotations, read_truth, wr
 from askless.errors import ConfigError
 from askless.estimators import METHODS, MajorityVote
 from askless.metrics import score
+from askless.workspace import annotation_table, open_campaign
 
 app = new_app()
 
 
 @app.command()
 def aggregate(
-    answers: Annotated[Path, typer.Argument(help="Table with columns item (or task), annotator (or worker), label.")],
+    answers: Annotated[
+        Path,
+        typer.Argument(help="Table with columns item (or task), annotator (or worker), label; or a campaign folder."),
+    ],
     method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "dawid_skene",
     labels: Annotated[Path | None, typer.Option("-o", "--out", help="Write item, label, probability.")] = None,
     probabilities: Annotated[Path | None, typer.Option(help="Write item and the probability of each class.")] = None,
@@ -26,7 +31,7 @@ def aggregate(
     truth: Annotated[Path | None, typer.Option(help="Table with columns item (or task), label, to score by.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Find the labels of a table of annotations that is there already.
+    """Find the labels of a table of annotations that is there already, or of a campaign.
 
     For example: askless aggregate answers.csv --method dawid_skene -o labels.csv.
     All tables are CSV, or Parquet if their names end so.
@@ -39,7 +44,7 @@ def aggregate(
     if len(set(paths)) < len(paths):
         raise ConfigError("Each table needs a file of its own, but one is named twice; choose another name.")
     known = read_truth(truth) if truth else None
-    table = read_annotations(answers)
+    table = _read_campaign(answers) if answers.is_dir() else read_annotations(answers)
     if table.n_repeated:
         n_rows = table.n_repeated + len(table.annotations)
         note(f"Left out {table.n_repeated} of {n_rows} annotations: the same annotator labels the same item again.")
@@ -66,6 +71,11 @@ def aggregate(
         out.print(f"{key:16} {decimals(value, 4) if value is None or isinstance(value, float) else value}")
     for path in outputs:
         print(f"Written: {path}")
+
+
+def _read_campaign(folder: Path) -> AnnotationTable:
+    with closing(open_campaign(folder)) as campaign:
+        return annotation_table(campaign)
 
 
 def _aggregation_summary(

@@ -1,6 +1,7 @@
 """`askless simulate`."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ app = new_app()
 
 @app.command()
 def simulate_command(
-    settings: Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE[,VALUE]...]...")] = None,
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[CAMPAIGN] [KEY=VALUE[,VALUE]...]...")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file of settings; KEY=VALUE wins over it.")] = None,
     folder: Annotated[
         Path | None, typer.Option("--out", help="Folder of the run or sweep; must not exist yet.")
@@ -42,9 +43,8 @@ def simulate_command(
     Comma lists make a sweep, a run for every combination: learner_method=lean,ds_model seed=0,1,2.
     `askless settings` lists every key. The names of the paper's code are understood too.
     """
-    variants = (
-        _read_variants(folder) if resume and folder and not (settings or config) else expand(settings or (), config)
-    )
+    settings = [_as_setting(text) for text in settings or ()]
+    variants = _read_variants(folder) if resume and folder and not (settings or config) else expand(settings, config)
     is_sweep = bool(variants[0].varied)
     folder = folder or Path("runs") / (_sweep_name(variants) if is_sweep else _run_name(variants[0].config))
     try:
@@ -66,6 +66,13 @@ def _run_one(config: SimulationConfig, folder: Path, *, resume: bool, as_json: b
     else:
         out.print(summary_table([summary]))
         print(f"Report: {page}")
+
+
+def _as_setting(text: str) -> str:
+    """A folder of labelled data stands for dataset=FOLDER, also one called digits, or with a comma in its name."""
+    if "=" in text or not Path(text).is_dir():
+        return text
+    return f"dataset={json.dumps(os.path.join('.', text), ensure_ascii=False)}"
 
 
 def _read_variants(folder: Path) -> list[Variant]:

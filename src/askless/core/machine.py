@@ -5,15 +5,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 from askless.config import LearnerSettings
 from askless.core.calibrate import log_loss, safe_temperature
 from askless.core.learner import Learner, Network, NetworkMaker, name_of
+from askless.core.normalise import normalise
 from askless.core.tanh_network import TanhNetwork
 from askless.core.training import Examples, train
 from askless.errors import ConfigError, DataError
-from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
+from askless.types import ROWS_PER_BLOCK, BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
 
 TINY = float(np.finfo(np.float32).tiny)
 
@@ -122,9 +122,9 @@ def _fit_and_predict(
         is_judge = np.isin(validation, known)
         is_judge |= not is_judge.any()
         temperature = safe_temperature(log_belief[is_judge], label[validation[is_judge]])
-        for start, block in features.blocks():
-            rows = slice(start, start + len(block))
-            belief[rows] = softmax(_log(belief[rows]) / temperature, axis=1)
+        for start in range(0, len(belief), ROWS_PER_BLOCK):
+            rows = slice(start, start + ROWS_PER_BLOCK)
+            belief[rows] = normalise(_log(belief[rows]) / temperature)
     return belief, loss
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from askless.config import LearnerSettings
 from askless.core.learner import Minibatch
+from askless.core.normalise import normalise
 from askless.types import Float32Array
 
 
@@ -39,7 +40,7 @@ class TanhNetwork:
         _adam_step(self.parameters, self.gradient, *self.moments, rate, self.n_steps)
 
     def predict_proba(self, X: npt.NDArray[Any]) -> Float32Array:
-        return _softmax(_forward(self.layers, X.astype(np.float32, copy=False))[-1])
+        return normalise(_forward(self.layers, X.astype(np.float32, copy=False))[-1])
 
     def keep(self) -> None:
         self.kept[:] = self.parameters
@@ -105,7 +106,7 @@ def _backward(layers: Layers, gradients: Layers, minibatch: Minibatch) -> None:
 def _error(logits: Float32Array, minibatch: Minibatch) -> Float32Array:
     """The gradient of the loss by the logits."""
     n = minibatch.n_labelled
-    probability = _softmax(logits)
+    probability = normalise(logits)
     error = probability - minibatch.targets
     error[:n] /= np.float32(n)
     if n < len(error):
@@ -129,9 +130,3 @@ def _adam_step(
     second += np.float32(0.001) * (gradient * gradient - second)
     scale = np.sqrt(second / np.float32(1 - 0.999**step)) + np.float32(1e-8)
     parameters -= np.float32(rate / (1 - 0.9**step)) * first / scale
-
-
-def _softmax(logits: Float32Array) -> Float32Array:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probability: Float32Array = powers / powers.sum(axis=1, keepdims=True)
-    return probability

@@ -106,6 +106,14 @@ class CampaignFolder:
         """
         return read_classes(self.classes)
 
+    def class_index(self) -> dict[str, int]:
+        """The label that each name or alias of a class stands for.
+
+        Raises:
+            DataError: the file is not there or not a list of classes.
+        """
+        return {name: y for y, one in enumerate(self.read_classes()) for name in (one.name, *one.aliases)}
+
     def read_config(self) -> SimulationConfig:
         """The settings of the campaign: `.campaign` and `.seed` of what is returned.
 

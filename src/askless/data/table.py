@@ -115,7 +115,7 @@ def read_columns(
         DataError: the file cannot be read, or lacks a column that is needed.
     """
     with _readable(path):
-        header = {name.strip() for name in (_parquet_header if _is_parquet(path) else _csv_header)(path)}
+        header = {name.strip() for name in (_parquet_header if is_parquet(path) else _csv_header)(path)}
     wanted = [names for names in (*needed, *optional) if names in needed or not header.isdisjoint(names)]
     columns: dict[tuple[str, ...], list[Any]] = {names: [] for names in wanted}
     for chunk in _read_chunks(path, tuple(wanted)):
@@ -139,7 +139,7 @@ def write_tables(tables: Mapping[Path, Mapping[str, Sequence[Any] | FloatArray]]
                 if not path.parent.is_dir():
                     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
                 at_end.callback(temporary.unlink, missing_ok=True)
-                _write(temporary, columns, is_parquet=_is_parquet(path))
+                _write(temporary, columns, is_parquet=is_parquet(path))
             except OSError as error:
                 raise DataError(
                     f"{path} cannot be written ({error.strerror}); name a file in a folder that exists and is yours."
@@ -260,7 +260,7 @@ def _positions(header: Sequence[str], wanted: Iterable[tuple[str, ...]], source:
 
 def _read_chunks(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk]:
     read: Callable[[Path, tuple[tuple[str, ...], ...]], Iterator[Chunk]]
-    read = _read_parquet if _is_parquet(path) else _read_csv
+    read = _read_parquet if is_parquet(path) else _read_csv
     with _readable(path):
         yield from read(path, wanted)
 
@@ -319,7 +319,7 @@ def _read_parquet(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[C
         raise DataError(f"{path} is not a Parquet file ({error}); save it as one, or as CSV.") from error
 
 
-def _is_parquet(path: Path) -> bool:
+def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in (".parquet", ".pq")
 
 

@@ -38,11 +38,9 @@ def take_features(folder: CampaignFolder, source: Path) -> Embedding:
     """Takes features that were made elsewhere; row i must be of item i.
 
     Raises:
-        DataError: not such an array, another number of rows, a JSON beside it that says it is of other items, or the
-            campaign's log was begun with other features.
+        DataError: not such an array, another number of rows, or a JSON beside it that says it is of other items.
     """
     table = folder.read_items()
-    refuse_if_begun(folder)
     features = read_features(source)
     info = {"model": "file", "source": str(source.resolve()), **describe_items(table)}
     if len(features) != len(table):
@@ -65,15 +63,6 @@ def take_features(folder: CampaignFolder, source: Path) -> Embedding:
 def describe_items(table: ItemTable) -> dict[str, Any]:
     """The part of a `features.json` that tells items and their order."""
     return {"n_rows": len(table), "items": table.fingerprint()}
-
-
-def refuse_if_begun(folder: CampaignFolder) -> None:
-    """Raises DataError if the campaign has a log, which other features would not fit."""
-    if folder.log.exists():
-        raise DataError(
-            f"{folder.log} was begun with the features of that time and would not open with others; embed before the "
-            "first answer, or begin anew in another folder."
-        )
 
 
 def read_finished(folder: CampaignFolder) -> dict[str, Any]:

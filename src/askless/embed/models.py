@@ -59,7 +59,8 @@ class Model:
     @property
     def info(self) -> dict[str, Any]:
         """What is said of it beside features that it made."""
-        source = {"source": self.home, "revision": self.revision, "sha256": self.sha256, "licence": self.licence}
+        home = f"https://huggingface.co/{self.home}" if "/" in self.home else self.home
+        source = {"source": home, "revision": self.revision, "sha256": self.sha256, "licence": self.licence}
         return {"model": self.name, **source}
 
 

@@ -20,7 +20,6 @@ from askless.embed.feature_file import (
     Embedding,
     describe_items,
     read_finished,
-    refuse_if_begun,
     write_features,
     write_info,
 )
@@ -53,8 +52,7 @@ def embed(
         n_threads: pictures are decoded and encoded by so many threads at once; none means one per core.
 
     Raises:
-        DataError: another process embeds this campaign, its log was begun with other features, or most images of a
-            chunk cannot be read.
+        DataError: another process embeds this campaign, or most images of a chunk cannot be read.
     """
     table = folder.read_items()
     try:
@@ -72,7 +70,6 @@ def _embed(
     finished = read_finished(folder)
     if finished | recipe == finished and not finished["missing"]:
         return Embedding(len(table), finished["dimension"], len(table), {})
-    refuse_if_begun(folder)
     dtype = np.float16 if encoder.n_components is None else np.float32
     chunks = Chunks(folder.root / "features.part", recipe, encoder.dimension, dtype)
     if chunks.n_rows == 0 and encoder.n_components is None:

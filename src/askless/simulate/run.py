@@ -110,6 +110,18 @@ def _check_same_config(folder: Path, config: SimulationConfig) -> None:
         )
 
 
+def open_run(folder: Path) -> Campaign:
+    """The campaign of a run folder.
+
+    Raises:
+        ConfigError: it is no run folder.
+        DataError, StoreError: its data or its log cannot be used.
+    """
+    with threadpool_limits(limits=1, user_api="blas"):
+        features = load(read_config(folder)).features
+    return Campaign.open(folder / "log.db", features, clock=_simulated_time)
+
+
 def _open_or_create(log: Path, config: SimulationConfig, source: Source, crowd: Crowd) -> Campaign:
     if log.exists():
         return Campaign.open(log, source.features, clock=_simulated_time)

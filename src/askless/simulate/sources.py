@@ -12,11 +12,13 @@ import numpy.typing as npt
 from askless.config import SimulationConfig, experiment_classes
 from askless.data.digits import load_digits
 from askless.data.features import read_features, reduce
+from askless.data.folder import CampaignFolder
 from askless.data.image_rows import read_image_rows
 from askless.data.lines import read_lines
 from askless.errors import DataError
 from askless.randomness import generator
 from askless.simulate import synthetic
+from askless.simulate.campaign_folder import read_labelled_items
 from askless.simulate.draw import choose_classes, draw_items
 from askless.simulate.recorded import Recorded, read_recorded
 from askless.types import Dataset, Features, IntArray, Prototypes
@@ -54,7 +56,8 @@ def load(config: SimulationConfig) -> Source:
     Where labels of real people are replayed, only items that have some are to be labelled.
 
     A folder holds `features.npy`; `labels.npy` or, with columns item and label, `labels.csv` or `truth.csv`;
-    perhaps `class_names.json` (a list) and `images.txt` (a path per line, relative to the folder).
+    perhaps `class_names.json` (a list) and `images.txt` (a path per line, relative to the folder). Or it is a campaign
+    folder with known labels and features.
 
     Raises:
         DataError: no such data, files that do not fit together, a class too small for its prototypes.
@@ -153,6 +156,8 @@ def _read_folder(folder: Path) -> tuple[Dataset, Features, IntArray]:
             f"dataset={str(folder)!r} is neither 'digits' nor a folder; "
             "name a folder of features.npy and labels.npy, or choose 'digits'."
         )
+    if CampaignFolder(folder).items.is_file():
+        return read_labelled_items(folder)
     if not (folder / "features.npy").is_file():
         raise DataError(f"The folder {folder} has no features.npy; save the features there, one row per item.")
     features = read_features(folder / "features.npy")

@@ -10,7 +10,7 @@ class Kind(StrEnum):
 
     joined: annotator; payload {"name"}.
     leased: batch, annotator; payload {"items", "end"}.
-    answered: batch, annotator, item, label, response_ms, answer_id.
+    answered: batch (none if the answer was given elsewhere), annotator, item, label, response_ms, answer_id.
     skipped: the same without a label.
     refused: an answer that contradicts the one already given; fields as answered.
     released, expired: batch; what is left of the lease is free again.

@@ -132,13 +132,12 @@ class Ledger:
         self.batches[batch.id] = self.live[batch.id] = Lease(batch, entry.annotator, set(items))
 
     def _answer(self, entry: Entry) -> None:
-        assert entry.batch is not None
         assert entry.annotator is not None
         assert entry.item is not None
-        if entry.item not in self.batches[entry.batch].open_items:
+        if entry.batch is not None and entry.item not in self.batches[entry.batch].open_items:
             self.n_late += 1
         held = [lease for lease in self.live.values() if lease.annotator == entry.annotator]
-        for lease in held:  # a late answer also settles the item where it was leased to them again
+        for lease in held:  # a late or recorded answer also settles the item where it is leased to them
             lease.open_items.discard(entry.item)
             if not lease.open_items:
                 del self.live[lease.batch.id]

@@ -1,0 +1,69 @@
+"""`askless export`."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askless.campaign import Campaign
+from askless.cli.terminal import new_app
+from askless.data.labels_out.folder import write_export
+from askless.data.labels_out.formats import FORMATS, find_format
+from askless.data.labels_out.item_images import Way, place_image
+from askless.errors import ConfigError
+from askless.simulate.run import open_run
+from askless.workspace import feature_licences, open_campaign, take_outcome
+
+app = new_app()
+
+
+@app.command()
+def export(
+    campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="Campaign folder, or run folder.")],
+    form: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "csv",
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the export; by default CAMPAIGN/exports/FORMAT.")
+    ] = None,
+    way: Annotated[
+        Way, typer.Option("--images", help="How images get there; links need no room on the disk.")
+    ] = Way.COPY,
+    is_forced: Annotated[
+        bool, typer.Option("--force", help="If something else is there, rename it to its name and .old.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as one JSON object.")] = False,
+) -> None:
+    """Write the labels of a campaign in a format that other tools read.
+
+    For example: askless export birds --format imagefolder --out labelled --images hardlink.
+    Every export is a folder with a dataset card. Exporting again replaces it, unless something in it was changed.
+    """
+    make_files = find_format(form)
+    root = Path.cwd() if _is_run(campaign) else campaign
+    folder = folder or campaign / "exports" / form
+    if campaign.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(f"{folder} holds the campaign itself; choose another folder by --out.")
+    with closing(_open(campaign)) as opened:
+        licences = () if _is_run(campaign) else feature_licences(campaign)
+        outcome = take_outcome(opened, campaign.resolve().name, licences)
+    images = outcome.result.dataset.images or ()
+    n_files = write_export(
+        folder,
+        make_files(outcome),
+        lambda item, target: place_image(images[item], root, target, way),
+        is_forced=is_forced,
+    )
+    if as_json:
+        print(json.dumps({"format": form, "folder": str(folder), "n_items": len(outcome.items), "n_files": n_files}))
+    else:
+        print(f"Written: {folder} ({n_files} files)")
+
+
+def _open(folder: Path) -> Campaign:
+    return open_run(folder) if _is_run(folder) else open_campaign(folder)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether `askless simulate` made this folder."""
+    return (folder / "config.toml").is_file()
