@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -13,9 +14,12 @@ from typer.testing import CliRunner
 from askless.cli import app
 from askless.config import compose, describe_settings
 from askless.data.catalogue import CATALOGUE
+from askless.data.features import read_features_info
 from askless.data.folder import CampaignFolder
+from askless.embed.models import MODELS
 from askless.paper_names import PAPER_KEYS
 from networks import NEEDS_TORCH
+from picture_folder import coloured, make_folder
 from worker_threads import work_in_threads
 
 ROOT = Path(__file__).parents[1]
@@ -139,6 +143,28 @@ def test_the_page_about_images_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert CampaignFolder(Path("birds")).dataset().classes == ("sparrow", "finch", "tit", "other", "wren")
     assert len(CampaignFolder(Path("finches")).prototypes()) == 2
     assert CampaignFolder(Path("garden")).gold().label.tolist() == [0]
+
+
+@pytest.mark.slow
+def test_the_page_about_features_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
+    from small_networks import mean_network
+
+    monkeypatch.chdir(tmp_path)
+    folder = make_folder(Path("birds"), coloured(9))
+    Path("my-network.onnx").write_bytes(mean_network(("n", 3, "height", "width")))
+    np.save("my-features.npy", np.eye(9, 4, dtype=np.float32))
+    np.save("my-belief.npy", np.full((9, 2), 0.5))
+    page = (ROOT / "docs/howto/features.md").read_text(encoding="utf-8")
+    made = []
+    for command in "".join(blocks("sh", page)).splitlines():
+        result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        made.append(read_features_info(folder.features_info)["model"])
+    assert made == ["efficientnet-lite0", "efficientnet-lite0", "basic", "my-network.onnx", "file"]
+    assert folder.prior.exists()
+    for name in MODELS:
+        assert f"`{name}`" in page
 
 
 @pytest.mark.slow

@@ -222,4 +222,4 @@ def test_what_cannot_be_simulated_says_why(
 def test_features_that_lack_rows_cannot_be_simulated(askless: Askless, birds: Path) -> None:
     with (birds / "items.csv").open("a") as file:
         file.write(f"more,more.png,8,8,1,{'0' * 32},,\n")
-    assert "24 rows for 25 items; repeat `askless embed birds`" in askless("simulate", "birds")
+    assert "was not made of the 25 items that items.csv names; run `askless embed" in askless("simulate", "birds")

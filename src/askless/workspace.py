@@ -9,7 +9,7 @@ import numpy as np
 
 from askless.campaign import Campaign
 from askless.config import LearnerSettings
-from askless.data.features import read_features
+from askless.data.features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
 from askless.data.table import AnnotationTable
@@ -120,4 +120,5 @@ def _fitting(learner: LearnerSettings, has_features: bool, prototypes: Prototype
 
 def _features(place: CampaignFolder, n_items: int) -> Features:
     """One column of zeros stands for features that are not there."""
-    return read_features(place.features) if place.features.exists() else Features(np.zeros((n_items, 1), np.float32))
+    has_features = place.features.exists()
+    return read_campaign_features(place) if has_features else Features(np.zeros((n_items, 1), np.float32))

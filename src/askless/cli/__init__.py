@@ -15,6 +15,8 @@ from askless.errors import AsklessError
 COMMANDS = {
     "init": "Make a campaign from a folder of images and the names of the classes.",
     "add": "Bring new images, classes and known labels into a campaign.",
+    "embed": "Make the features of a campaign: what the machine sees of each image.",
+    "models": "List the models that can make features, and what they cost to run here.",
     "demo": "Label 1,697 digits with 30 simulated annotators in three ways and compare what each needs.",
     "simulate": "Let simulated annotators label a set whose truth is known, and report what it cost.",
     "report": "Write one self-contained HTML page about one run, or several side by side.",

@@ -3,8 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from askless.cli.terminal import note, progress
 
@@ -17,7 +19,7 @@ def display_progress(what: str) -> Iterator[Callable[[int, int], None]]:
     if not progress.is_terminal:
         yield _print_lines(what)
         return
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), _SpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=progress, transient=True) as bar:
         task = bar.add_task(what)
         yield lambda n_done, n_total: bar.update(task, completed=n_done, total=n_total)
@@ -33,6 +35,13 @@ def _print_lines(what: str) -> Callable[[int, int], None]:
         n_before = n_done if n_before is None else n_before
         if now > last + SECONDS_BETWEEN_LINES:
             last = now
-            note(f"{what}: {n_done} of {n_total}, {(n_done - n_before) / (now - start):.0f} a second")
+            per_second = max(n_done - n_before, 1) / (now - start)
+            left = timedelta(seconds=round((n_total - n_done) / per_second))
+            note(f"{what}: {n_done} of {n_total}, {per_second:.0f} a second, {left} left")
 
     return tell
+
+
+class _SpeedColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:.0f} a second")

@@ -22,7 +22,7 @@ def new_app() -> typer.Typer:
 
 
 def note(text: str) -> None:
-    progress.print(text, soft_wrap=True)
+    progress.print(text, soft_wrap=True, markup=False)
 
 
 def decimals(value: float | None, n: int = 2) -> str:

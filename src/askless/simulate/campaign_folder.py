@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from askless.data.features import read_features
+from askless.data.features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.errors import DataError
 from askless.types import Dataset, Features, IntArray
@@ -15,16 +15,12 @@ def read_labelled_items(folder: Path) -> tuple[Dataset, Features, IntArray]:
     out.
 
     Raises:
-        DataError: there are no features, not one row per item, or known labels of fewer than two classes.
+        DataError: there are no features, they are of other items, or known labels of fewer than two classes.
     """
     place = CampaignFolder(folder)
     if not place.features.is_file():
         raise DataError(f"{folder} has no features.npy; make it by `askless embed {folder}`.")
-    items, index, features = place.read_items(), place.class_index(), read_features(place.features)
-    if len(features) != len(items):
-        raise DataError(
-            f"{place.features} has {len(features)} rows for {len(items)} items; repeat `askless embed {folder}`."
-        )
+    items, index, features = place.read_items(), place.class_index(), read_campaign_features(place)
     labels = np.array([index.get(label, -1) for label in items.label], np.int64)
     kept = np.flatnonzero(labels >= 0)
     there, truth = np.unique(labels[kept], return_inverse=True)

@@ -1,0 +1,1 @@
+"""From images to features: what the machine sees of each item."""

@@ -1,0 +1,71 @@
+"""A first belief about every item from the names of the classes alone."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from askless.data.classes import OTHER, ClassInfo
+from askless.data.durable import replace_text
+from askless.data.features import read_campaign_features
+from askless.data.folder import CampaignFolder
+from askless.data.prior import read_prior
+from askless.embed.encoder import TextEncoder
+from askless.types import Float32Array
+
+
+def write_zero_shot_prior(folder: CampaignFolder, encoder: TextEncoder, info: Mapping[str, Any]) -> None:
+    """Makes `prior.npy` (N, K) from features that an image network made, and its text side.
+
+    The belief is the softmax of scaled cosines between an image and the mean of the texts of a class (Radford et al.,
+    ICML 2021, section 3.1). It is as sure of itself as such networks are, which is too sure.
+
+    Args:
+        info: what the network is, for `prior.json`.
+    """
+    texts = [class_texts(one) for one in folder.read_classes()]
+    vectors = np.stack([_unit(_unit(encoder.encode(of_class)).mean(axis=0)) for of_class in texts])
+    features = read_campaign_features(folder)
+    with _writing(folder, (len(features), len(vectors)), {**info, "texts": texts}) as prior:
+        for start, block in features.blocks():
+            prior[start : start + len(block)] = softmax(encoder.scale * (_unit(block) @ vectors.T), axis=1)
+
+
+def take_prior(folder: CampaignFolder, source: Path) -> None:
+    """Takes a belief (N, K) that was made elsewhere.
+
+    Raises:
+        DataError: see `askless.data.prior.read_prior`.
+    """
+    classes = [one.name for one in folder.read_classes()]
+    prior = read_prior(source, len(folder.read_items()), len(classes))
+    info = {"model": "file", "source": str(source.resolve()), "classes": classes}
+    with _writing(folder, prior.shape, info) as written:
+        written[:] = prior
+
+
+def class_texts(info: ClassInfo) -> list[str]:
+    """What a picture of a class could be captioned, once for each of its names."""
+    if info.name == OTHER:
+        return ["a photo."]
+    explanation = f", {info.description.rstrip('.')}" if info.description else ""
+    return [f"a photo of a {name.replace('_', ' ')}{explanation}." for name in (info.name, *info.aliases)]
+
+
+@contextmanager
+def _writing(folder: CampaignFolder, shape: tuple[int, ...], info: Mapping[str, Any]) -> Iterator[Float32Array]:
+    """A `prior.npy` to be filled; it is there, with its JSON, when all of it was."""
+    temporary = folder.prior.with_suffix(".tmp")
+    prior = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
+    yield prior
+    prior.flush()
+    replace_text(folder.prior_info, json.dumps(info, indent=1, ensure_ascii=False) + "\n")
+    temporary.replace(folder.prior)
+
+
+def _unit(vectors: Float32Array) -> Float32Array:
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))
