@@ -168,6 +168,21 @@ def test_the_page_about_features_runs(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/tutorial/a-folder-of-images.md").read_text(encoding="utf-8")
+    (code,) = blocks("python", page)
+    exec(compile(code, "a-folder-of-images.md", "exec"), {})
+    for command in "".join(blocks("sh", page)).splitlines():
+        result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    labelled = Path("runs/written/exports/imagefolder")
+    right = [path for path in labelled.glob("*/*.png") if path.parent.name == path.name.split("_")[0]]
+    assert len(list(labelled.glob("*/*.png"))) == 1797
+    assert len(right) > 0.9 * 1797
+
+
+@pytest.mark.slow
 def test_the_commands_of_the_readme_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("answers.csv").write_text(*blocks("csv"))
