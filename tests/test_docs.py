@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from askless.cli import app
 from askless.config import compose, describe_settings
+from askless.data.campaign_features import read_features_info
 from askless.data.catalogue import CATALOGUE
-from askless.data.features import read_features_info
 from askless.data.folder import CampaignFolder
 from askless.embed.models import MODELS
 from askless.paper_names import PAPER_KEYS

@@ -229,3 +229,10 @@ def test_a_prior_of_an_oracle_cannot_grow(path: Path) -> None:
     begin(path, prior_counts=np.eye(K) + 1, prior={"kind": "homogeneous"})
     with pytest.raises(ConfigError, match="prior counts of its own for 3 classes"):
         extend(path)
+
+
+def test_a_prior_of_other_classes_does_not_fit(path: Path) -> None:
+    begin(path)
+    prior = np.full((N, K + 1), 1 / (K + 1), np.float32)
+    with pytest.raises(DataError, match="prior of the features is of 4 classes, not 3"):
+        extend(path, DATASET, Features(FEATURES.values, prior))

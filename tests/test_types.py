@@ -146,6 +146,18 @@ def test_features_come_in_blocks() -> None:
         Features(values)
 
 
+def test_features_may_come_with_a_prior() -> None:
+    values, prior = np.ones((2, 3), np.float32), np.array([[0.2, 0.8], [1, 0]], np.float32)
+    with_prior = Features(values, prior)
+    assert with_prior.fingerprint not in (Features(values).fingerprint, Features(values, prior[::-1]).fingerprint)
+    for wrong in (prior[:1], prior[:, :1], prior[0]):
+        with pytest.raises(DataError, match=r"must have shape \(2, classes\)"):
+            Features(values, wrong)
+    for wrong in ([[0.2, 0.7], [1, 0]], [[1, 0], [2, -1]], [[1, 0], [np.nan, 1]]):
+        with pytest.raises(DataError, match="holds no chances"):
+            Features(values, np.array(wrong, np.float32))
+
+
 def test_a_fingerprint_knows_content_shape_and_type() -> None:
     values = np.arange(12, dtype=np.float32).reshape(4, 3)
     print_of = [

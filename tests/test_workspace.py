@@ -10,7 +10,7 @@ from askless.core.risk import ItemStatus
 from askless.errors import ConfigError, DataError
 from askless.types import Answer
 from askless.workspace import annotation_table, feature_licences, open_campaign, take_outcome
-from small_folder import CLASSES, ITEMS, N_ITEMS, answer_some, make_folder
+from small_folder import CLASSES, ITEMS, N_ITEMS, TRUTH, answer_some, make_folder
 
 QUICK = "learner.max_epochs = 5\n"
 
@@ -141,3 +141,19 @@ def test_the_annotations_of_a_campaign_are_a_table(tmp_path: Path) -> None:
     assert table.annotations.item.tolist() == [1, 0]
     assert table.annotations.label.tolist() == [0, 1]
     campaign.close()
+
+
+def test_a_prior_in_the_folder_is_taken_up_and_must_fit(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "birds", settings=QUICK)
+    open_campaign(folder).close()
+    knows = 0.94 * np.eye(3, dtype=np.float32)[TRUTH] + np.float32(0.02)
+    np.save(folder / "prior.npy", knows)
+    campaign = open_campaign(folder)
+    machine = campaign.estimate.machine
+    assert machine is not None
+    assert (machine.argmax(axis=1) == TRUTH).all()
+    assert campaign.n_refreshes == 1
+    campaign.close()
+    np.save(folder / "prior.npy", knows[:, :2])
+    with pytest.raises(DataError, match=r"24 items and 3 classes must be numbers of shape \(24, 3\)"):
+        open_campaign(folder)

@@ -19,7 +19,7 @@ from askless.core.sampler import Assignment, Workload, plan
 from askless.errors import AnswerError, ConfigError, DataError
 from askless.estimates import Estimates, digest
 from askless.learners import choose_learner
-from askless.parts import Parts, check_one_row_per_item
+from askless.parts import Parts, check_fit
 from askless.randomness import generator
 from askless.results import Receipt, Result, Status
 from askless.store.entries import Kind
@@ -152,7 +152,7 @@ class Campaign:
         log = open_log(Path(path))
         try:
             campaign = cls(log, features, learner, clock)
-            check_one_row_per_item(features, dataset)
+            check_fit(features, dataset)
             before = campaign._parts
             with campaign._journal.writing() as (_, append):
                 addition = before.find_addition(

@@ -60,7 +60,7 @@ class Parts:
             DataError, ConfigError: parts that do not fit together.
         """
         prototypes.check_fit(dataset)
-        check_one_row_per_item(features, dataset)
+        check_fit(features, dataset)
         if len(prototypes) == dataset.n_items:
             raise DataError(
                 "Every item is a prototype, so there is nothing to label; add items or take prototypes away."
@@ -167,10 +167,15 @@ class Parts:
             return False
 
 
-def check_one_row_per_item(features: Features, dataset: Dataset) -> None:
-    """Raises DataError if there are more or fewer features than items."""
+def check_fit(features: Features, dataset: Dataset) -> None:
+    """Raises DataError if there are more or fewer features than items, or a prior of other classes."""
     if len(features) != dataset.n_items:
         raise DataError(f"There are {len(features)} rows of features for {dataset.n_items} items; give one per item.")
+    if features.prior is not None and features.prior.shape[1] != dataset.n_classes:
+        raise DataError(
+            f"The prior of the features is of {features.prior.shape[1]} classes, not {dataset.n_classes}; make it anew "
+            "or leave it out."
+        )
 
 
 def _check_prefix(what: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:

@@ -71,14 +71,17 @@ class Dataset:
 class Features:
     """What the machine sees of each item: `values` (N, D) in float16 or float32; row i is item i.
 
-    `values` may be memory-mapped; it is read in blocks. `fingerprint` is a hash of shape and content,
+    `values` may be memory-mapped; it is read in blocks. `prior` (N, K) float32, if there is one, is a belief about each
+    item from elsewhere, such as the names of the classes; rows sum to 1. `fingerprint` is a hash of shape and content,
     by which a campaign knows its features again.
 
     Raises:
-        DataError: not a two-dimensional array of real numbers, no rows or columns, NaN or infinity.
+        DataError: not a two-dimensional array of real numbers, no rows or columns, NaN or infinity; a prior of other
+            items, or what are no chances.
     """
 
     values: npt.NDArray[Any]
+    prior: Float32Array | None = None
 
     def __post_init__(self) -> None:
         values = self.values
@@ -101,6 +104,8 @@ class Features:
                     f"Features hold NaN, infinity or what float32 cannot hold, first in row {row}; "
                     "mend or leave out that item's features."
                 )
+        if self.prior is not None:
+            _check_chances(self.prior, len(self))
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -115,6 +120,8 @@ class Features:
         digest = blake2b(repr((self.values.shape, self.values.dtype.str)).encode(), digest_size=16)
         for start in range(0, len(self), ROWS_PER_BLOCK):
             digest.update(np.ascontiguousarray(self.values[start : start + ROWS_PER_BLOCK]).data)
+        if self.prior is not None:
+            digest.update(np.ascontiguousarray(self.prior).data)
         return digest.hexdigest()
 
 
@@ -352,6 +359,17 @@ class Answer:
                 object.__setattr__(self, name, _whole_number(value, f"{name} of an answer"))
         if self.id is not None and not (isinstance(self.id, bytes) and len(self.id) == 16):
             raise AnswerError(f"The id of an answer must be 16 bytes, not {self.id!r}; take uuid.uuid4().bytes.")
+
+
+def _check_chances(prior: npt.NDArray[Any], n_items: int) -> None:
+    if prior.ndim != 2 or len(prior) != n_items or prior.shape[1] < 2:
+        raise DataError(f"A prior of {n_items} items must have shape ({n_items}, classes), not {prior.shape}.")
+    is_wrong = ~((prior >= 0).all(axis=1) & (np.abs(prior.sum(axis=1) - 1) < 1e-3))
+    if is_wrong.any():
+        raise DataError(
+            f"Row {int(np.argmax(is_wrong))} of the prior holds no chances; each must be 0 or more, and a row must sum "
+            "to 1."
+        )
 
 
 def _whole_number(value: Any, what: str) -> int:

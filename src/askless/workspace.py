@@ -9,7 +9,7 @@ import numpy as np
 
 from askless.campaign import Campaign
 from askless.config import LearnerSettings
-from askless.data.features import read_campaign_features
+from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
 from askless.data.table import AnnotationTable

@@ -11,6 +11,7 @@ from askless.core.calibrate import (
     calibration_error,
     log_loss,
     optimal_temperature,
+    pool_weights,
     safe_temperature,
 )
 from askless.types import FloatArray, IntArray
@@ -99,3 +100,34 @@ def test_calibration_error_at_the_edges() -> None:
 
 def test_log_loss_by_hand() -> None:
     assert log_loss(np.log([[0.5, 0.5], [0.9, 0.1]]), np.array([0, 1])) == pytest.approx(np.log(2 * 10) / 2)
+
+
+def test_pool_weights_are_the_optimum() -> None:
+    log_machine, label = classifier(200, 5, 0.7)
+    log_prior, _ = classifier(200, 5, 2.0, seed=1)
+    log_prior[np.arange(200), label] += 1.0
+    a, b = pool_weights(log_machine, log_prior, label)
+
+    def loss(a: float, b: float) -> float:
+        return 200 * log_loss(log_softmax(a * log_machine + b * log_prior, axis=1), label) + b * b / 2
+
+    assert b > 0.05
+    for step_a in np.linspace(-0.2, 0.2, 9):
+        for step_b in np.linspace(-0.1, 0.1, 9):
+            assert loss(a, b) <= loss(a + step_a, b + step_b) + 1e-6
+
+
+@given(seed=st.integers(0, 200))
+def test_a_prior_that_says_nothing_is_not_trusted(seed: int) -> None:
+    log_machine, label = classifier(300, 4, 1.0, seed)
+    chance, _ = classifier(300, 4, 1.0, seed + 1000)
+    assert pool_weights(log_machine, chance, label)[1] < 0.25
+    uniform = np.full((300, 4), -np.log(4))
+    a, b = pool_weights(log_machine, uniform, label)
+    assert (a, b) == pytest.approx((1 / optimal_temperature(log_machine, label), 0.0), abs=1e-3)
+
+
+def test_a_prior_that_knows_is_trusted() -> None:
+    log_machine, label = classifier(300, 4, 1.0)
+    knows = np.log(np.where(np.eye(4)[label] > 0, 0.97, 0.01))
+    assert pool_weights(log_machine, knows, label)[1] > 0.5

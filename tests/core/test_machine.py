@@ -289,6 +289,31 @@ def test_the_belief_of_folds_is_their_mean(monkeypatch: pytest.MonkeyPatch) -> N
     assert 0 < loss < -np.log(chances).min()
 
 
+@pytest.mark.parametrize("calibrate", ["temperature", "cv_2"])
+def test_a_prior_helps_where_it_is_right_and_does_no_harm_where_it_is_not(calibrate: str) -> None:
+    rng = np.random.default_rng(3)
+    truth = np.arange(240) % 3
+    weak = (0.4 * np.eye(3, 6)[truth] + rng.normal(size=(240, 6))).astype(np.float32)
+    right = (0.7 * np.eye(3)[truth] + 0.1).astype(np.float32)
+    wrong = right[rng.permutation(240)]
+    known = Prototypes(np.arange(60), truth[:60])
+    accuracy = {}
+    for name, prior in {"none": None, "right": right, "wrong": wrong}.items():
+        belief, _ = believe(
+            Features(weak, prior),
+            known,
+            np.full((240, 3), 1 / 3),
+            np.zeros(240, bool),
+            settings(calibrate=calibrate, prototype_as_val=calibrate == "temperature"),
+            rng=np.random.default_rng(0),
+        )
+        assert belief is not None
+        np.testing.assert_allclose(belief.sum(axis=1), 1, atol=1e-5)
+        accuracy[name] = (belief[60:].argmax(axis=1) == truth[60:]).mean()
+    assert accuracy["right"] > accuracy["none"] + 0.2
+    assert accuracy["wrong"] > accuracy["none"] - 0.05
+
+
 def test_folds_need_no_prototypes() -> None:
     spy, belief, _ = train(
         sure_of(TRUTH), np.ones(N, bool), Prototypes.none(), calibrate="cv_3", prototype_as_val=False

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from askless.data.features import read_campaign_features
+from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.embed import run
 from askless.embed.basic import BasicEncoder

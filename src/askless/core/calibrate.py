@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 
 from askless.types import BoolArray, FloatArray, IntArray
@@ -35,6 +35,31 @@ def safe_temperature(log_probability: FloatArray, label: IntArray) -> float:
     temperature = optimal_temperature(log_probability, label)
     scaled = log_softmax(log_probability / temperature, axis=1)
     return temperature if _ece(scaled, label) <= _ece(log_probability, label) else 1.0
+
+
+def pool_weights(log_machine: FloatArray, log_prior: FloatArray, label: IntArray) -> tuple[float, float]:
+    """(a, b) such that a * log_machine + b * log_prior, normalised, says most of the labels: a log-linear pool.
+
+    Both are trusted as far as they earn it: b begins at 0, and costs b^2 / 2 nats of all the evidence there is. The
+    loss is convex (that of a logistic regression with two weights), so the search finds the optimum.
+
+    Args:
+        log_machine: (n, K) what the learner says.
+        log_prior: (n, K) what was believed beforehand.
+        label: (n,) classes, n > 0.
+    """
+    right = np.arange(len(label)), label
+
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        a, b = weights
+        log_pool = log_softmax(a * log_machine + b * log_prior, axis=1)
+        pool = np.exp(log_pool)
+        slope = [(pool * part).sum() - part[right].sum() for part in (log_machine, log_prior)]
+        return -log_pool[right].sum() + b * b / 2, np.array([slope[0], slope[1] + b])
+
+    bounds = [(1 / TEMPERATURE_LIMIT, TEMPERATURE_LIMIT), (0.0, TEMPERATURE_LIMIT)]
+    found = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=bounds, method="L-BFGS-B")
+    return float(found.x[0]), float(found.x[1])
 
 
 def calibration_error(confidence: npt.NDArray[np.floating], is_right: BoolArray, n_bins: int = N_BINS) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from askless.config import LearnerSettings
-from askless.core.calibrate import log_loss, safe_temperature
+from askless.core.calibrate import log_loss, pool_weights, safe_temperature
 from askless.core.learner import Learner, Network, NetworkMaker, name_of
 from askless.core.normalise import normalise
 from askless.core.tanh_network import TanhNetwork
@@ -95,7 +95,8 @@ def _fit_and_predict(
     """The belief in all items and the validation loss of one learner.
 
     The temperature is fitted to items of the validation part whose label is known, if there are any: fitted to labels
-    that the machine has had a say in, it would make the machine as sure of them as it was already (decision 5).
+    that the machine has had a say in, it would make the machine as sure of them as it was already (decision 5). Where
+    the features come with a prior, it is pooled with the machine, with weights fitted to the same items.
     """
     to_train, validation = part
     targets = np.zeros((len(to_train), n_classes), np.float32)
@@ -121,10 +122,17 @@ def _fit_and_predict(
     if settings.calibrate != "none":
         is_judge = np.isin(validation, known)
         is_judge |= not is_judge.any()
-        temperature = safe_temperature(log_belief[is_judge], label[validation[is_judge]])
+        judge = validation[is_judge]
+        if features.prior is None:
+            sharpness, trust = 1 / safe_temperature(log_belief[is_judge], label[judge]), 0.0
+        else:
+            sharpness, trust = pool_weights(log_belief[is_judge], _log(features.prior[judge]), label[judge])
         for start in range(0, len(belief), ROWS_PER_BLOCK):
             rows = slice(start, start + ROWS_PER_BLOCK)
-            belief[rows] = normalise(_log(belief[rows]) / temperature)
+            pool = sharpness * _log(belief[rows])
+            if features.prior is not None:
+                pool += trust * _log(features.prior[rows])
+            belief[rows] = normalise(pool)
     return belief, loss
 
 

@@ -1,6 +1,6 @@
 """Features from disk, and fewer of them."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.decomposition import PCA
 
-from askless.data.folder import CampaignFolder
 from askless.errors import DataError
 from askless.types import Features
 
@@ -20,32 +19,6 @@ def read_features(path: Path) -> Features:
         DataError: no such file, not a plain `.npy` array, or not what `Features` allows.
     """
     return Features(map_features(path))
-
-
-def read_campaign_features(folder: CampaignFolder) -> Features:
-    """The features of a campaign, if they are of its items in their order.
-
-    Raises:
-        DataError: they cannot be used, or were made of other items (known by `features.json`, if it is there).
-    """
-    table = folder.read_items()
-    features = read_features(folder.features)
-    made_of = read_features_info(folder.features_info).get("items")
-    if len(features) != len(table) or made_of not in (None, table.fingerprint()):
-        raise DataError(
-            f"{folder.features} was not made of the {len(table)} items that {folder.items.name} names; "
-            f"run `askless embed {folder.root}` again."
-        )
-    return features
-
-
-def read_features_info(path: Path) -> dict[str, Any]:
-    """What a `features.json` says about how features were made; nothing if it is not there or unreadable."""
-    try:
-        info = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return info if isinstance(info, dict) else {}
 
 
 def map_features(path: Path) -> npt.NDArray[Any]:
@@ -99,4 +72,4 @@ def reduce(features: Features, n_components: int) -> Features:
     solver = "covariance_eigh" if n_items >= n_dimensions else "full"
     components = PCA(n_components, svd_solver=solver, copy=False).fit_transform(centred)
     scale = np.sqrt(components.var(axis=0, dtype=np.float64).mean())
-    return Features((components / scale).astype(np.float32))
+    return replace(features, values=(components / scale).astype(np.float32))

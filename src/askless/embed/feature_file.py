@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from askless.data.campaign_features import read_features_info
 from askless.data.durable import replace_text
-from askless.data.features import map_features, read_features, read_features_info
+from askless.data.features import map_features, read_features
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemTable
 from askless.errors import DataError

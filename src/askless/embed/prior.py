@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
+from askless.data.campaign_features import read_campaign_features
 from askless.data.classes import OTHER, ClassInfo
 from askless.data.durable import replace_text
-from askless.data.features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.prior import read_prior
 from askless.embed.encoder import TextEncoder
@@ -29,7 +29,7 @@ def write_zero_shot_prior(folder: CampaignFolder, encoder: TextEncoder, info: Ma
     """
     texts = [class_texts(one) for one in folder.read_classes()]
     vectors = np.stack([_unit(_unit(encoder.encode(of_class)).mean(axis=0)) for of_class in texts])
-    features = read_campaign_features(folder)
+    features = read_campaign_features(folder, has_prior=False)
     with _writing(folder, (len(features), len(vectors)), {**info, "texts": texts}) as prior:
         for start, block in features.blocks():
             prior[start : start + len(block)] = softmax(encoder.scale * (_unit(block) @ vectors.T), axis=1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from askless.data.features import read_campaign_features
+from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.errors import DataError
 from askless.types import Dataset, Features, IntArray
@@ -34,4 +34,7 @@ def read_labelled_items(folder: Path) -> tuple[Dataset, Features, IntArray]:
         tuple(classes[y].name for y in there),
         tuple(str(folder / items.path[i]) for i in kept),
     )
-    return dataset, features if len(kept) == len(items) else Features(features.values[kept]), truth.astype(np.int64)
+    if len(kept) == len(items):
+        return dataset, features, truth.astype(np.int64)
+    prior = features.prior[kept] if features.prior is not None and len(there) == len(classes) else None
+    return dataset, Features(features.values[kept], prior), truth.astype(np.int64)

@@ -21,7 +21,7 @@ from askless.simulate import synthetic
 from askless.simulate.campaign_folder import read_labelled_items
 from askless.simulate.draw import choose_classes, draw_items
 from askless.simulate.recorded import Recorded, read_recorded
-from askless.types import Dataset, Features, IntArray, Prototypes
+from askless.types import Dataset, Features, Float32Array, IntArray, Prototypes
 
 GROUPS_OF_CLASSES = tuple(f"imagenet_split_{number}" for number in range(6))
 """Experiments that are the six groups of the paper's classes, in the order of its `groups.txt`."""
@@ -76,7 +76,7 @@ def load(config: SimulationConfig) -> Source:
 def _labelled(config: SimulationConfig) -> Source:
     """From the digits, or a folder with labels."""
     dataset, features, truth = load_digits() if config.dataset == "digits" else _read_folder(Path(config.dataset))
-    return _choose(config, dataset.items, dataset.images, dataset.classes, truth, features.values)
+    return _choose(config, dataset.items, dataset.images, dataset.classes, truth, features.values, features.prior)
 
 
 def _images(config: SimulationConfig) -> Source:
@@ -97,8 +97,9 @@ def _choose(
     names: tuple[str, ...],
     truth: IntArray,
     values: npt.NDArray[Any],
+    prior: Float32Array | None = None,
 ) -> Source:
-    """What is used of R items with these class names, truth (R,) and features (R, D)."""
+    """What is used of R items with these class names, truth (R,), features (R, D) and, if all classes are, prior."""
     classes, position = choose_classes(names, config)
     truth = position[truth]
     recorded, has_label = None, None
@@ -109,7 +110,10 @@ def _choose(
     truth = truth[kept]
     return Source(
         Dataset(tuple(items[i] for i in kept), classes, None if images is None else tuple(images[i] for i in kept)),
-        Features(values if len(kept) == len(items) else values[kept]),
+        Features(
+            values if len(kept) == len(items) else values[kept],
+            prior[kept] if prior is not None and classes == names else None,
+        ),
         truth,
         Prototypes(prototypes, truth[prototypes]),
         config.n_distractors_per_class > 0,
