@@ -2,7 +2,7 @@
 
     python tests/interop/run.py [ENVIRONMENT]
 
-ENVIRONMENT is a virtual environment that is made, with the libraries of `LIBRARIES` (about 1 GB), unless it is there.
+ENVIRONMENT is a virtual environment that is made, with the libraries of `LIBRARIES` (about 2.3 GB), unless it is there.
 Not part of `make test`, because it needs a network.
 """
 
