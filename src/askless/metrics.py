@@ -49,11 +49,6 @@ def rank_of_truth(probability: npt.NDArray[np.floating], truth: IntArray) -> Int
     return np.asarray(is_before.sum(axis=1), dtype=np.int64)
 
 
-def mean_accuracy(probability: npt.NDArray[np.floating], truth: IntArray) -> float:
-    """Share of rows whose most likely class is the truth; the lowest index wins a tie."""
-    return float((probability.argmax(axis=1) == truth).mean())
-
-
 def precision(label: IntArray, truth: IntArray, y: int) -> float | None:
     """The share of the items labelled y that are of class y; none if none is labelled so."""
     is_labelled = label == y

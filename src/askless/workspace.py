@@ -32,7 +32,7 @@ def open_campaign(folder: Path) -> Campaign:
         StoreError: the log cannot be used.
     """
     place = CampaignFolder(folder)
-    dataset, prototypes, settings = place.dataset(), place.prototypes(), place.read_config()
+    dataset, prototypes, settings = place.dataset(), _known_items(place), place.read_config()
     has_features = place.features.exists()
     learner = _fitting(settings.campaign.learner, has_features, prototypes)
     if not place.log.exists():
@@ -116,6 +116,12 @@ def _fitting(learner: LearnerSettings, has_features: bool, prototypes: Prototype
     if not len(prototypes) and learner.algo != "dummy" and not learner.n_folds:
         return learner.model_copy(update={"calibrate": "cv_3", "prototype_as_val": False})
     return learner
+
+
+def _known_items(place: CampaignFolder) -> Prototypes:
+    """Prototypes and gold: nobody is asked about either, and what people have said of them tells how good they are."""
+    prototypes, gold = place.prototypes(), place.gold()
+    return Prototypes(np.append(prototypes.item, gold.item), np.append(prototypes.label, gold.label))
 
 
 def _features(place: CampaignFolder, n_items: int) -> Features:

@@ -172,3 +172,25 @@ def test_nothing_given_is_changed() -> None:
     run(annotations, config("efficient_annotation"), previous=previous)
     for array, copy in zip((previous.posterior, old, annotations.label), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("aggregator", [{"m_step": "soft"}, {"m_step": "hard"}, {"algo": "majority_vote"}])
+def test_answers_about_known_items_tell_who_is_right(aggregator: dict[str, Any]) -> None:
+    """Two people always contradict each other; only what is known says who to believe about the last item."""
+    n_known = 12
+    truth = np.arange(n_known) % 2
+    item = np.concatenate([np.repeat(np.arange(n_known), 2), [n_known, n_known]])
+    label = np.concatenate([np.stack([truth, 1 - truth], axis=1).ravel(), [1, 0]])
+    annotations = Annotations(item, np.tile([0, 1], n_known + 1), label, n_known + 1, 2, 2)
+    estimate, _ = infer(
+        annotations,
+        Features(np.ones((n_known + 1, 1), np.float32)),
+        Prototypes(np.arange(n_known), truth),
+        np.ones((2, 2)) + np.eye(2),
+        CampaignConfig(aggregator=aggregator),
+        rng=np.random.default_rng(0),
+    )
+    assert (estimate.confusion.diagonal[0] > 0.8).all()
+    assert (estimate.confusion.diagonal[1] < 0.3).all()
+    if "algo" not in aggregator:
+        assert estimate.posterior[n_known, 1] > 0.9

@@ -22,7 +22,7 @@ from scipy.special import xlogy
 
 from askless.config import AggregatorSettings
 from askless.core.normalise import normalise
-from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray
+from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray, Prototypes
 
 EPSILON = 1e-8
 """Added to every probability before its logarithm, as in the paper's code; also the width of a tie."""
@@ -82,6 +82,7 @@ def fit(
     settings: AggregatorSettings,
     *,
     rng: np.random.Generator,
+    known: Prototypes | None = None,
 ) -> tuple[Confusion, FloatArray, EMInfo]:
     """EM from the prior until the criterion fires or `max_em_steps` iterations are done.
 
@@ -91,6 +92,7 @@ def fit(
         machine: (N, K) belief of the learner about each item, or none.
         settings: which M-step, which criterion, whether the class frequencies are learned.
         rng: breaks ties of the hard M-step.
+        known: items whose class is certain; what people said of them tells only about people.
 
     Returns:
         The confusions after the last M-step; (N, K) the log likelihood of each item's labels under them, zero
@@ -100,7 +102,8 @@ def fit(
     K = annotations.n_classes
     class_prior = np.full(K, 1.0 / K)
     seen_by_machine = None if machine is None else machine[votes.items]
-    log_prior = log_item_prior(class_prior, seen_by_machine)
+    certain = 0.0 if known is None or not len(known) else _certainty(known, votes.items, K)
+    log_prior = log_item_prior(class_prior, seen_by_machine) + certain
     m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
     likelihoods: list[float] = []
     labels: list[IntArray] = []
@@ -114,7 +117,7 @@ def fit(
         said = log_likelihood(votes, confusion)
         if settings.class_prior_count:
             class_prior = m_step_classes(posterior, settings.class_prior_count)
-            log_prior = log_item_prior(class_prior, seen_by_machine)
+            log_prior = log_item_prior(class_prior, seen_by_machine) + certain
         has_converged = len(likelihoods) > 1 and (
             abs(likelihoods[-1] - likelihoods[-2]) < settings.likelihood_epsilon
             if settings.criterion == "soft"
@@ -124,6 +127,16 @@ def fit(
     evidence[votes.items] = said
     objective = _objective(log_prior + said, confusion, class_prior, settings.class_prior_count)
     return confusion, evidence, EMInfo(objective, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
+
+
+def _certainty(known: Prototypes, items: IntArray, n_classes: int) -> FloatArray:
+    """(len(items), K) to be added to log priors: minus infinity for what a known item is not."""
+    certain = np.zeros((len(items), n_classes))
+    is_annotated = np.isin(known.item, items)
+    rows = np.searchsorted(items, known.item[is_annotated])
+    certain[rows] = -np.inf
+    certain[rows, known.label[is_annotated]] = 0
+    return certain
 
 
 def log_item_prior(class_prior: FloatArray, machine: npt.NDArray[np.floating] | None) -> FloatArray:

@@ -48,7 +48,7 @@ def infer(
     Args:
         annotations: everything people have said so far.
         features: (N, D).
-        prototypes: items whose label is known; their posterior is one-hot.
+        prototypes: items whose label is known; their posterior is one-hot, and answers about them tell about people.
         prior_counts: Dirichlet counts of a confusion matrix, row = truth: (K, K) or (J, K, K).
         config: which aggregator, which learner.
         rng: ties, splits, minibatches.
@@ -61,7 +61,9 @@ def infer(
         return _by_majority(annotations, prototypes, prior_counts, upto)
 
     old = None if previous is None else previous.machine
-    confusion, evidence, em = aggregate.fit(annotations, prior_counts, old, config.aggregator, rng=rng)
+    confusion, evidence, em = aggregate.fit(
+        annotations, prior_counts, old, config.aggregator, rng=rng, known=prototypes
+    )
     machine, loss, is_machine_new = None, np.inf, False
     if config.learner.algo != "dummy":
         is_annotated = np.bincount(annotations.item, minlength=annotations.n_items) > 0
@@ -81,6 +83,7 @@ def _by_majority(
     annotations: Annotations, prototypes: Prototypes, prior_counts: FloatArray, upto: int
 ) -> tuple[Estimate, Info]:
     posterior = aggregate.majority_vote(annotations)
+    posterior[prototypes.item] = np.eye(posterior.shape[1])[prototypes.label]
     votes, prior_only = aggregate.group(annotations, prior_counts)
     confusion = aggregate.m_step_soft(votes, prior_only, posterior[votes.items])
     K = annotations.n_classes
