@@ -42,6 +42,7 @@ format: .venv/dev.stamp ## let ruff format and mend
 
 bench: .venv/dev.stamp ## the figures of README and docs (speed, then efficiency on real images)
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/one_round.py
 	$(BIN)/python benchmarks/efficiency/cifar10h.py
 
 clean: ## remove what the targets made
