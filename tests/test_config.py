@@ -265,10 +265,10 @@ def test_the_papers_values(key: str, paper: str) -> None:
         ("budget=0", "budget=0 does not fit: allowed is greater than or equal to 1."),
         (
             "batch_size=2.5",
-            "batch_size=2.5 does not fit: allowed is a valid integer, got a number with a fractional part.",
+            "batch_size=2.5 does not fit: allowed is a whole number.",
         ),
-        ("seed=none", "seed='none' does not fit: allowed is a valid integer, unable to parse string as an integer."),
-        ("seed=[1]", "seed=[1] does not fit: allowed is a valid integer."),
+        ("seed=none", "seed='none' does not fit: allowed is a whole number."),
+        ("seed=[1]", "seed=[1] does not fit: allowed is a whole number."),
         (
             "learner.calibrate=5",
             "learner.calibrate='5' is not known; allowed is 'none', 'temperature', or 'cv_N' with N >= 2 folds.",
@@ -393,7 +393,7 @@ def test_a_group_and_a_value_of_the_same_name() -> None:
         "prior=3 leaves no room for prior.kind; give only one of them."
     )
     assert complaint("seed=3", "seed.x=1") == "seed=3 leaves no room for seed.x; give only one of them."
-    assert complaint("seed.x=1") == "seed={'x': 1} does not fit: allowed is a valid integer."
+    assert complaint("seed.x=1") == "seed={'x': 1} does not fit: allowed is a whole number."
 
 
 def test_no_such_preset() -> None:
@@ -418,7 +418,7 @@ def test_wrong_settings_in_a_file(tmp_path: Path) -> None:
     file.write_text("[optimizer]\nmax_em_step = 3\n")
     assert complaint(file=file).startswith("There is no setting 'optimizer'; ")
     file.write_text("[aggregator]\nmax_em_steps = 'many'\n")
-    assert complaint(file=file).startswith("aggregator.max_em_steps='many' does not fit: allowed is a valid integer")
+    assert complaint(file=file).startswith("aggregator.max_em_steps='many' does not fit: allowed is a whole number.")
 
 
 def test_settings_cannot_be_changed_or_made_up() -> None:

@@ -54,8 +54,10 @@ class AggregatorSettings(_Settings):
 class PriorSettings(_Settings):
     """What is believed of an annotator before the first answer (the paper, 4.1; all but `predefined` are oracles)."""
 
-    kind: PriorKind = "predefined_homogeneous"
-    strength: float = Field(10.0, gt=0)
+    kind: PriorKind = Field(
+        "predefined_homogeneous", description="predefined: by pos_count and neg_count; others look at the true crowd"
+    )
+    strength: float = Field(10.0, gt=0, description="factor on the prior's counts")
     pos_count: float = Field(2.0, gt=0, description="predefined: weight of a right answer")
     neg_count: float = Field(1.0, ge=0, description="predefined: weight of all wrong answers together")
 
@@ -86,8 +88,10 @@ class LearnerSettings(_Settings):
         "none", description="trains on annotated items, on all below max_risk, or on all with guessed labels"
     )
     mixmatch: MixMatchSettings = MixMatchSettings()
-    early_stop_scope: Literal["local", "global"] = "local"
-    prototype_as_val: bool = True
+    early_stop_scope: Literal["local", "global"] = Field(
+        "local", description="use the latest learner, or the best so far"
+    )
+    prototype_as_val: bool = Field(True, description="prototypes validate the learner, and do not train it")
 
     @field_validator("calibrate")
     @classmethod
@@ -137,7 +141,7 @@ class CampaignConfig(_Settings):
     n_batches: int = Field(5, ge=1, description="batches handed out between two refreshes")
     budget: int | None = Field(None, ge=1, description="most annotations in all")
     early_stop: bool = Field(False, description="the paper's rule: stop when finished items no longer grow")
-    lease_seconds: float = Field(600.0, gt=0)
+    lease_seconds: float = Field(600.0, gt=0, description="how long a batch is promised to one annotator")
     aggregator: AggregatorSettings = AggregatorSettings()
     prior: PriorSettings = PriorSettings()
     learner: LearnerSettings = LearnerSettings()

@@ -5,6 +5,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+PLAIN = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "tuple": 'a list, such as ["a", "b"]',
+    "string": "a text",
+}
+"""What pydantic's kinds of value are called."""
+
 
 def sentence(error: Any, keys: Sequence[str]) -> str:
     """One sentence for an error of pydantic: what came, what is allowed. `keys` are all settings there are."""
@@ -21,6 +30,9 @@ def sentence(error: Any, keys: Sequence[str]) -> str:
         return f"{key}={came!r} is not known; {error['ctx']['error']}."
     if error["type"] == "model_type":
         return f"{key}={came!r} is a group of settings; {_choose_key(key, keys)}"
+    kind = error["type"].partition("_")[0]
+    if kind in PLAIN:
+        return f"{key}={came!r} does not fit: allowed is {PLAIN[kind]}."
     rule = error["msg"].replace("Input should be", "allowed is", 1)
     return f"{key}={came!r} does not fit: {rule[0].lower()}{rule[1:]}."
 

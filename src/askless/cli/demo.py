@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from askless.cli.rounds import display_rounds, summary_table
+from askless.cli.rounds import display_rounds, print_summaries
 from askless.cli.terminal import new_app, out
 from askless.config import compose
 from askless.errors import ConfigError
@@ -47,5 +47,5 @@ def demo(folder: Annotated[Path, typer.Option("--out", help="Folder of the demo'
         f"({first['n_prototypes'] / first['n_items']:.2f} per item, not counted below);\n"
         "only efficient_annotation makes use of them.\n"
     )
-    out.print(summary_table(summaries))
+    print_summaries(summaries)
     print(f"\nReport: {page}")

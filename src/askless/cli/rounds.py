@@ -9,7 +9,7 @@ from typing import Any
 from rich.live import Live
 from rich.table import Table
 
-from askless.cli.terminal import decimals, progress
+from askless.cli.terminal import decimals, out, progress, whole_percent
 from askless.simulate.experiment import ACCURACY_LEVELS, Row
 
 
@@ -24,9 +24,10 @@ def display_rounds(method: str) -> Iterator[Callable[[Row], None]]:
 
 
 def _progress_line(row: Row) -> str:
+    finished = whole_percent(row["finished_share"] or 0)
     return (
         f"round {row['round']}  {row['n_annotations']} annotations  {row['annotations_per_item']:.2f} per item  "
-        f"accuracy {row['posterior_all_top1']:.3f}  finished {row['finished_share']:.0%}  {row['seconds']:.0f} s"
+        f"accuracy {row['posterior_all_top1']:.3f}  finished {finished}  {row['seconds']:.0f} s"
     )
 
 
@@ -35,9 +36,9 @@ def going_on(folder: Path) -> str:
     return shlex.join(["askless", "simulate", "--out", str(folder), "--resume"])
 
 
-def summary_table(summaries: list[dict[str, Any]]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), title_justify="left")
-    table.title = "Annotations per item to reach an accuracy, and how each method ended"
+def print_summaries(summaries: list[dict[str, Any]]) -> None:
+    """A line for each run."""
+    table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for name in (*(f"{level:.0%}" for level in ACCURACY_LEVELS), "at end", "accuracy", "finished", "ECE", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -47,8 +48,9 @@ def summary_table(summaries: list[dict[str, Any]]) -> Table:
             *(decimals(value) for value in summary["reached"].values()),
             decimals(summary["annotations_per_item"]),
             decimals(summary["accuracy"], 3),
-            f"{summary['finished_share']:.0%}",
+            whole_percent(summary["finished_share"]),
             decimals(summary["ece"], 3),
             decimals(summary["seconds"], 1),
         )
-    return table
+    out.print("Annotations per item to reach an accuracy, and how each method ended", style="italic")
+    out.print(table)

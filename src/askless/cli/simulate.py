@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from askless.cli.rounds import display_rounds, going_on, summary_table
+from askless.cli.rounds import display_rounds, going_on, print_summaries
 from askless.cli.sweep import run_sweep
-from askless.cli.terminal import new_app, out
+from askless.cli.terminal import new_app
 from askless.config import SimulationConfig
+from askless.errors import ConfigError
 from askless.report import write_report
 from askless.simulate.run import read_config, simulate
 from askless.simulate.sweep import SWEEP_FILE, read_sweep
@@ -64,14 +65,19 @@ def _run_one(config: SimulationConfig, folder: Path, *, resume: bool, as_json: b
     if as_json:
         print(json.dumps(summary))
     else:
-        out.print(summary_table([summary]))
+        print_summaries([summary])
         print(f"Report: {page}")
 
 
 def _as_setting(text: str) -> str:
     """A folder of labelled data stands for dataset=FOLDER, also one called digits, or with a comma in its name."""
-    if "=" in text or not Path(text).is_dir():
+    if "=" in text:
         return text
+    if not Path(text).is_dir():
+        raise ConfigError(
+            f"{text!r} is neither a folder nor a setting; name a campaign folder, or write it as key=value, for "
+            "example seed=3."
+        )
     return f"dataset={json.dumps(os.path.join('.', text), ensure_ascii=False)}"
 
 

@@ -27,3 +27,8 @@ def note(text: str) -> None:
 
 def decimals(value: float | None, n: int = 2) -> str:
     return "-" if value is None else f"{value:.{n}f}"
+
+
+def whole_percent(share: float) -> str:
+    """Rounded down, so that 100 % means all."""
+    return f"{int(100 * share + 1e-9)}%"

@@ -218,7 +218,7 @@ def draw_skills(name: str, alt: str, true: FloatArray, estimated: FloatArray, co
                 marker="x",
                 color=VERMILION,
                 linewidth=1,
-                label="never asked",
+                label="no annotations",
             )
         for shown in sorted({most, max(1, round(most / 4))}):
             label = f"{shown:,} given"
