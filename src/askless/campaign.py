@@ -470,6 +470,7 @@ class Campaign:
             self.config.max_risk,
             settings,
             rng=generator(self.seed, "ask", ledger.position),
+            answer_power=self.config.aggregator.answer_power,
         )
 
     def _check_answer(self, answer: Answer, lease: Lease, used: MutableMapping[bytes, tuple[int, int]]) -> None:

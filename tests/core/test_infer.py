@@ -49,7 +49,9 @@ def with_machine(machine: Float32Array | None, loss: float) -> Estimate:
     return Estimate(estimate.posterior, estimate.confusion, estimate.class_prior, machine, loss, 0.0)
 
 
-@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation"])
+@pytest.mark.parametrize(
+    "method", ["majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation", "askless"]
+)
 @pytest.mark.parametrize("n", [0, 1, 60])
 def test_every_method_gives_probabilities_and_knows_the_prototypes(method: str, n: int) -> None:
     estimate, info = run(answers(n), config(method), upto=7)
@@ -77,7 +79,7 @@ def test_learned_class_frequencies_are_part_of_the_estimate() -> None:
     np.testing.assert_allclose(estimate.posterior[9:], expected[9:], atol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "efficient_annotation"])
+@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "efficient_annotation", "askless"])
 def test_deterministic(method: str) -> None:
     one, two = (run(answers(), config(method), seed=3)[0] for _ in range(2))
     np.testing.assert_array_equal(one.posterior, two.posterior)
