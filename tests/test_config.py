@@ -551,3 +551,17 @@ def test_every_setting_is_described_and_its_default_is_accepted() -> None:
 def test_rows_of_the_table(key: str, default: str, allowed: str) -> None:
     rows = {key: row for key, *row in describe_settings()}
     assert rows[key][:2] == [default, allowed]
+
+
+def test_gold_and_pooled_people_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="aggregator.algo=pooled does not look at; set gold.n_per_class=0"):
+        compose(["learner_method=askless", "gold.n_per_class=1"])
+
+
+def test_the_method_askless() -> None:
+    chosen = preset("askless")
+    assert (chosen.aggregator.algo, chosen.learner.algo, chosen.sampler.algo) == ("pooled", "pool", "value")
+    only = compose(["learner_method=askless", "learner.pool.heads=['gaussian']", "sampler.algo=entropy"])
+    assert only.learner.pool.heads == ("gaussian",)
+    with pytest.raises(ConfigError, match="learner.pool.heads"):
+        compose(["learner.pool.heads=[]"])

@@ -271,14 +271,15 @@ class Confusion:
             return self.prior_counts[self.annotator, :, self.label]
         counts = self.prior_counts.T[self.label]
         if self.odds is not None:
-            counts = counts * self._wrong_scale(self.annotator)
+            counts = counts * self._wrong_scale[self.annotator]
             counts[np.arange(len(self.label)), self.label] = self.prior_diagonal[self.annotator, self.label]
         return counts
 
-    def _wrong_scale(self, annotator: IntArray) -> FloatArray:
-        """(n, K): by what factor the prior counts of wrong labels differ from those of the crowd."""
-        totals = self.prior_totals[annotator]
-        return (totals - self.prior_diagonal[annotator]) / (totals - np.diagonal(self.prior_counts))
+    @cached_property
+    def _wrong_scale(self) -> FloatArray:
+        """(J, K): by what factor the prior counts of wrong labels differ from those of the crowd."""
+        wrong = self.prior_totals - np.diagonal(self.prior_counts)
+        return np.asarray((self.prior_totals - self.prior_diagonal) / wrong)
 
     @cached_property
     def _first_pairs(self) -> IntArray:
@@ -292,7 +293,7 @@ class Confusion:
         prior = self.prior_counts if self.prior_counts.ndim == 2 else self.prior_counts[chosen]
         matrices = np.broadcast_to(prior, (len(chosen), K, K)).copy()
         if self.odds is not None:
-            matrices *= self._wrong_scale(chosen)[:, :, None]
+            matrices *= self._wrong_scale[chosen][:, :, None]
             matrices[:, np.arange(K), np.arange(K)] = self.prior_diagonal[chosen]
         for position, j in enumerate(chosen):
             pairs = slice(*np.searchsorted(self.annotator, [j, j + 1]))

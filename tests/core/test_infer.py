@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 from askless.config import CampaignConfig, preset
-from askless.core import aggregate
+from askless.core import aggregate, people
 from askless.core import infer as infer_module
 from askless.core.infer import Info, infer
 from askless.types import Annotations, Estimate, Features, Float32Array, Prototypes
@@ -174,3 +174,52 @@ def test_nothing_given_is_changed() -> None:
     run(annotations, config("efficient_annotation"), previous=previous)
     for array, copy in zip((previous.posterior, old, annotations.label), before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+def test_with_the_pool_nothing_before_matters_and_powers_count() -> None:
+    annotations, chosen = answers(30), preset("askless")
+    estimate, info = run(annotations, chosen)
+    assert info.is_machine_new
+    again, _ = run(annotations, chosen, seed=5, previous=with_machine(machine_of(), 0.1))
+    np.testing.assert_array_equal(again.posterior, estimate.posterior)
+
+    weaker = chosen.aggregator.model_copy(update={"answer_power": 0.5, "machine_power": 0.25})
+    other, _ = run(annotations, chosen.model_copy(update={"aggregator": weaker}))
+    np.testing.assert_array_equal(other.machine, estimate.machine)
+    assert estimate.machine is not None
+    log_machine = np.log(estimate.machine.astype(np.float64) + aggregate.EPSILON)
+    confusion = np.log(estimate.confusion.matrices(range(J)) + aggregate.EPSILON)
+    evidence = np.zeros((N, K))
+    for i, j, z in zip(annotations.item, annotations.annotator, annotations.label, strict=True):
+        evidence[i] += confusion[j, :, z]
+    for found, answer_power, machine_power in ((estimate, 0.75, 1.0), (other, 0.5, 0.25)):
+        expected = softmax(answer_power * evidence + machine_power * log_machine, axis=1)
+        np.testing.assert_allclose(found.posterior[9:], expected[9:], atol=1e-10)
+
+
+def test_people_and_machine_take_turns() -> None:
+    """The second turn of the people knows the machine: it moves what is believed of them."""
+    annotations, chosen = answers(60), preset("askless")
+    once = chosen.learner.model_copy(update={"pool": chosen.learner.pool.model_copy(update={"n_rounds": 1})})
+    people_alone, _, _ = people.fit(annotations, None, chosen.aggregator)
+    first, _ = run(annotations, chosen.model_copy(update={"learner": once}))
+    second, _ = run(annotations, chosen)
+    np.testing.assert_array_equal(first.confusion.counts, people_alone.counts)
+    assert not np.allclose(second.confusion.counts, people_alone.counts)
+
+
+def test_the_pool_does_without_prototypes() -> None:
+    for n in (0, 40):
+        estimate, info = infer(
+            answers(n), features(), Prototypes.none(), PRIOR, preset("askless"), rng=np.random.default_rng(0)
+        )
+        assert info.is_machine_new == (estimate.machine is not None) == (n > 0)
+        np.testing.assert_allclose(estimate.posterior.sum(axis=1), 1)
+    assert (estimate.label == TRUTH).mean() > 0.8
+
+
+def test_pooled_people_with_the_papers_network() -> None:
+    pooled = config().aggregator.model_copy(update={"algo": "pooled"})
+    estimate, _ = run(answers(60), config().model_copy(update={"aggregator": pooled}))
+    assert estimate.confusion.odds is not None
+    assert estimate.machine is not None

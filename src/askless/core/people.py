@@ -4,7 +4,7 @@
     annotator    B_j[y, .]  the crowd's, with the odds of a right label multiplied by one number for annotator j
     confusion    C_j[y, .]  Dirichlet(S * B_j[y, .]) prior, and what j has been seen to do
 
-The strength S is that under which the labels are most likely (empirical Bayes). Nothing is known beforehand but a guess
+The strength S is, in the end, that under which the labels are most likely (empirical Bayes). Nothing is known beforehand but a guess
 of the skill, and a handful of answers outweighs it. EM is that of `aggregate`, with an M-step for all three levels.
 """
 
@@ -36,7 +36,7 @@ STRENGTH_GUESS = 20.0
 TOLERANCE = 0.005
 """EM ends when no posterior moves by more."""
 
-MIN_COUNT = 1e-3
+MIN_COUNT = 0.01
 """Expected counts below this tell nothing of the strength."""
 
 
@@ -67,6 +67,9 @@ def fit(
         before, posterior = posterior, normalise(log_prior + said)
         has_converged = bool(np.abs(posterior - before).max() < TOLERANCE)
         n_steps += 1
+    if settings.strength is None and len(votes.items):
+        confusion = replace(confusion, prior_counts=_strength(confusion) * confusion.crowd)
+        said = log_likelihood(votes, confusion)
     evidence = np.zeros((annotations.n_items, K))
     evidence[votes.items] = said
     uniform = np.full(K, 1.0 / K)
@@ -75,19 +78,17 @@ def fit(
 
 
 def m_step(seen: Confusion, settings: AggregatorSettings) -> Confusion:
-    """Crowd, annotators' skills and strength that the counts (Q, K) of `seen` speak for; its prior is not looked at."""
+    """Crowd and annotators' skills that the counts (Q, K) of `seen` speak for; its prior is not looked at."""
     crowd = _crowd(seen)
     odds = _odds(seen, crowd) if settings.has_own_skill else np.ones(seen.n_annotators)
-    of_crowd = replace(seen, prior_counts=crowd, odds=odds)
-    strength = settings.strength or _strength(of_crowd)
-    return replace(of_crowd, prior_counts=strength * crowd)
+    return replace(seen, prior_counts=(settings.strength or STRENGTH_GUESS) * crowd, odds=odds)
 
 
 def _crowd(seen: Confusion) -> FloatArray:
     """(K, K): pooled counts, each row smoothed towards one skill for all classes."""
     K = seen.n_classes
-    pooled = np.zeros((K, K))
-    np.add.at(pooled.T, seen.label, seen.counts)
+    cell = seen.label[:, None] + K * np.arange(K)
+    pooled = np.bincount(cell.ravel(), weights=seen.counts.ravel(), minlength=K * K).reshape(K, K)
     skill = (np.trace(pooled) + SKILL_GUESS_STRENGTH * SKILL_GUESS) / (pooled.sum() + SKILL_GUESS_STRENGTH)
     one_skill = np.full((K, K), (1 - skill) / (K - 1))
     np.fill_diagonal(one_skill, skill)
@@ -109,12 +110,13 @@ def _odds(seen: Confusion, crowd: FloatArray) -> FloatArray:
     return odds
 
 
-def _strength(of_crowd: Confusion) -> float:
+def _strength(confusion: Confusion) -> float:
     """The strength under which the counts are most likely (Dirichlet-multinomial; Minka 2000, section 1), with a weak
     pull to the guess."""
-    is_seen = of_crowd.counts > MIN_COUNT
-    share, counts = of_crowd.pair_prior[is_seen], of_crowd.counts[is_seen]
-    n = replace(of_crowd, prior_counts=np.zeros_like(of_crowd.prior_counts), odds=None).row_totals
+    is_seen = confusion.counts > MIN_COUNT
+    counts = confusion.counts[is_seen]
+    share = confusion.pair_prior[is_seen] / confusion.prior_counts[0].sum()
+    n = confusion.row_totals - confusion.prior_totals
     gains = [
         (gammaln(S * share + counts) - gammaln(S * share)).sum()
         - (gammaln(S + n) - gammaln(S)).sum()

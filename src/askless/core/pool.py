@@ -29,7 +29,7 @@ PENALTIES = (3.0, 30.0)
 MAX_NEIGHBOURS = 2000
 """So many examples vote at most."""
 
-MAX_LOGISTIC = 10_000
+MAX_LOGISTIC = 5000
 """So many examples are learnt from at most, by a head that goes over them again and again."""
 
 MAX_JUDGED = 3000
