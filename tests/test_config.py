@@ -65,6 +65,7 @@ def complaint(*overrides: str, file: Path | None = None) -> str:
 
 def test_preset_names() -> None:
     assert preset_names("learner_method") == [
+        "askless",
         "ds_model",
         "efficient_annotation",
         "improved_lean",
@@ -245,11 +246,11 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "prior.strenght=3",
             f"There is no setting 'prior.strenght'; did you mean 'prior.strength'? Allowed: {beside('prior')}.",
         ),
-        ("learner.algo=mpl", "learner.algo='mpl' is not known; did you mean 'mlp'? Allowed: dummy, mlp, torch."),
-        ("learner.algo=3", "learner.algo=3 is not known; allowed: dummy, mlp, torch."),
+        ("learner.algo=mpl", "learner.algo='mpl' is not known; did you mean 'mlp'? Allowed: dummy, mlp, torch, pool."),
+        ("learner.algo=3", "learner.algo=3 is not known; allowed: dummy, mlp, torch, pool."),
         (
             "learner_method=leen",
-            "There is no learner_method 'leen'; did you mean 'lean'? Allowed: ds_model, efficient_annotation, "
+            "There is no learner_method 'leen'; did you mean 'lean'? Allowed: askless, ds_model, efficient_annotation, "
             "improved_lean, lean, majority_vote.",
         ),
         (
@@ -435,6 +436,8 @@ def test_settings_cannot_be_changed_or_made_up() -> None:
 def any_value(field: Any) -> st.SearchStrategy[Any]:
     if get_origin(field.annotation) is Literal:
         return st.sampled_from(get_args(field.annotation))
+    if get_origin(field.annotation) is tuple:
+        return st.lists(st.sampled_from(get_args(get_args(field.annotation)[0])), min_size=1, unique=True)
     names = ("ge", "gt", "le", "lt")
     bounds = {name: getattr(rule, name) for rule in field.metadata for name in names if hasattr(rule, name)}
     if tuple[str, ...] in get_args(field.annotation):
@@ -481,6 +484,7 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
     if "gold" in tree:
         tree |= {"n_prototypes_per_class": tree["gold"].get("n_per_class", 0)}
         tree.get("prior", {}).pop("kind", None)
+        tree.get("aggregator", {}).pop("algo", None)
     if tree.get("aggregator", {}).get("algo") == "majority_vote":
         learner["algo"] = "dummy"
     return SimulationConfig.model_validate(tree)
@@ -531,7 +535,7 @@ def test_every_setting_is_described_and_its_default_is_accepted() -> None:
         ("budget", "none", ">= 1"),
         ("early_stop", "false", "true, false"),
         ("learner.prototype_as_val", "true", "true, false"),
-        ("learner.algo", "mlp", "dummy, mlp, torch"),
+        ("learner.algo", "mlp", "dummy, mlp, torch, pool"),
         ("learner.mixmatch.mu", "5", ">= 1"),
         ("learner.mixmatch.alpha", "0.75", "> 0"),
         ("learner.mixmatch.weight", "75.0", ">= 0"),
@@ -547,3 +551,17 @@ def test_every_setting_is_described_and_its_default_is_accepted() -> None:
 def test_rows_of_the_table(key: str, default: str, allowed: str) -> None:
     rows = {key: row for key, *row in describe_settings()}
     assert rows[key][:2] == [default, allowed]
+
+
+def test_gold_and_pooled_people_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match=r"aggregator\.algo=pooled does not look at; set gold\.n_per_class=0"):
+        compose(["learner_method=askless", "gold.n_per_class=1"])
+
+
+def test_the_method_askless() -> None:
+    chosen = preset("askless")
+    assert (chosen.aggregator.algo, chosen.learner.algo, chosen.sampler.algo) == ("pooled", "pool", "value")
+    only = compose(["learner_method=askless", "learner.pool.heads=['gaussian']", "sampler.algo=entropy"])
+    assert only.learner.pool.heads == ("gaussian",)
+    with pytest.raises(ConfigError, match=r"learner\.pool\.heads"):
+        compose(["learner.pool.heads=[]"])

@@ -452,6 +452,7 @@ class Campaign:
             self.config.max_risk,
             settings,
             rng=generator(self.seed, "ask", ledger.position),
+            answer_power=self.config.aggregator.answer_power,
         )
 
     def _check_askable(self, name: str, items: IntArray) -> None:

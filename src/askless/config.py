@@ -29,6 +29,7 @@ PriorKind = Literal[
 ]
 CrowdKind = Literal["perfect", "uniform", "structured_noise", "amt_structured_noise", "amt_uniform_noise", "replay"]
 GoldPrior = Literal["class", "annotator", "both"]
+Head = Literal["gaussian", "logistic", "neighbours"]
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,7 +42,9 @@ class _Settings(BaseModel):
 class AggregatorSettings(_Settings):
     """How people's labels become a posterior (the paper's aggregator and optimizer)."""
 
-    algo: Literal["bayes", "majority_vote"] = "bayes"
+    algo: Literal["bayes", "pooled", "majority_vote"] = Field(
+        "bayes", description="pooled: an annotator is the crowd until they show otherwise"
+    )
     m_step: Literal["soft", "hard"] = Field("soft", description="count posteriors, or the most likely class only")
     criterion: Literal["soft", "hard"] = Field("soft", description="stop on the likelihood, or on unchanged labels")
     max_em_steps: int = Field(10, ge=0, description="0: annotators are as the prior says")
@@ -49,6 +52,15 @@ class AggregatorSettings(_Settings):
     class_prior_count: float | None = Field(
         None, gt=0, description="learn how frequent the classes are, with so many items of each seen beforehand"
     )
+    has_own_skill: bool = Field(True, description="pooled: each annotator has a skill of their own")
+    strength: float | None = Field(
+        None,
+        gt=0,
+        description="pooled: how many labels the crowd's confusion is worth in an annotator's; none: estimated",
+    )
+    training_power: float = Field(1.0, gt=0, le=1, description="of the machine's belief while annotators are estimated")
+    machine_power: float = Field(1.0, gt=0, le=1, description="of the machine's belief in the posterior")
+    answer_power: float = Field(1.0, gt=0, le=1, description="of the likelihood of people's labels in the posterior")
 
 
 class PriorSettings(_Settings):
@@ -70,10 +82,21 @@ class MixMatchSettings(_Settings):
     weight: float = Field(75.0, ge=0, description="of the unannotated items' loss in the last epoch; grows from 0")
 
 
+class PoolSettings(_Settings):
+    """Several heads on the main axes of the features, weighed by prototypes and crowd."""
+
+    heads: tuple[Head, ...] = Field(("gaussian", "logistic", "neighbours"), min_length=1)
+    n_rounds: int = Field(2, ge=1, description="how often people and machine take turns in a refresh")
+    max_components: int = Field(128, ge=1, description="reduce the features to so many principal components")
+    has_confusion: bool = Field(True, description="correct the pool by its own confusion matrix")
+
+
 class LearnerSettings(_Settings):
     """The machine on frozen features (the paper's learner)."""
 
-    algo: Literal["dummy", "mlp", "torch"] = Field("dummy", description="none, the built-in network, or one of yours")
+    algo: Literal["dummy", "mlp", "torch", "pool"] = Field(
+        "dummy", description="none, the built-in network, one of yours, or a pool of simple heads"
+    )
     module: str | None = Field(None, description="torch: FILE.py:FUNCTION, which makes the network")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="torch: where it is trained; auto: cuda if any")
     max_risk: float = Field(0.1, ge=0, le=1, description="pseudo-labels are taken from items below this risk")
@@ -88,6 +111,7 @@ class LearnerSettings(_Settings):
         "none", description="trains on annotated items, on all below max_risk, or on all with guessed labels"
     )
     mixmatch: MixMatchSettings = MixMatchSettings()
+    pool: PoolSettings = PoolSettings()
     early_stop_scope: Literal["local", "global"] = Field(
         "local", description="use the latest learner, or the best so far"
     )
@@ -125,7 +149,10 @@ class LearnerSettings(_Settings):
 class SamplerSettings(_Settings):
     """Which items for which annotator (the paper's sampler)."""
 
-    algo: Literal["random", "greedy_task_assignment"] = "random"
+    algo: Literal["random", "greedy_task_assignment", "value", "entropy", "margin"] = Field(
+        "random",
+        description="any risky item, to anyone or to who knows it best; or where an answer is worth most, to anyone",
+    )
     max_per_item: int = Field(3, ge=1)
     max_per_annotator: int | None = Field(None, ge=1)
     fill_batches: bool = Field(
@@ -280,6 +307,11 @@ class SimulationConfig(CampaignConfig):
                 f"gold and prior.kind={self.prior.kind} both say what is believed of annotators; set "
                 "prior.kind=predefined_homogeneous, or gold.n_per_class=0"
             )
+        if self.gold.n_per_class and self.aggregator.algo == "pooled":
+            raise ValueError(
+                "gold sets the prior of each annotator, which aggregator.algo=pooled does not look at; set "
+                "gold.n_per_class=0 (known items serve it as prototypes), or aggregator.algo=bayes"
+            )
         return self
 
     @property
@@ -370,7 +402,8 @@ def describe_settings() -> Iterator[tuple[str, str, str, str]]:
     """Key, what it is if nothing is said, allowed values and meaning of every setting of a simulation."""
     plain = dict(_flat(compose().model_dump()))
     for key, field in _fields():
-        default = "none" if plain[key] is None else str(plain[key])
+        value = list(plain[key]) if isinstance(plain[key], tuple) else plain[key]
+        default = "none" if value is None else str(value)
         if key in GROUPS:
             allowed = ", ".join(preset_names(key))
         elif get_origin(field.annotation) is Literal:

@@ -23,8 +23,8 @@ from askless.types import Annotations, Estimate, Features, FloatArray, Prototype
 class Estimates:
     """What `infer` says of one campaign at any of its refreshes.
 
-    An estimate builds on the one before it only through the machine's belief: without a learner it depends on the
-    log alone, is quickly computed again, and is not kept on disk.
+    An estimate builds on the one before it only through the machine's belief: without a learner, or with the pool, it
+    depends on the log alone. Without a learner it is quickly computed again, and not kept on disk.
 
     Args:
         journal: of the campaign.
@@ -124,12 +124,12 @@ class Estimates:
 
     @property
     def _has_memory(self) -> bool:
-        return self._config.learner.algo != "dummy"
+        return self._config.learner.algo not in ("dummy", "pool")
 
     @property
     def _path(self) -> Path | None:
         """Beside which log estimates are kept."""
-        return self._journal.log.path if self._has_memory else None
+        return None if self._config.learner.algo == "dummy" else self._journal.log.path
 
 
 def digest(estimate: Estimate) -> str:

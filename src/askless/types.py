@@ -211,6 +211,9 @@ class Confusion:
         label: (Q,) sorted within an annotator.
         counts: (Q, K): how often, by expectation, this annotator gave this label to an item of class y.
         n_annotators: J.
+        odds: (J or fewer,) of each annotator: by what factor the odds of a right label differ from those of the
+            prior (K, K); the rest of a row keeps its proportions. Who is not in it has the prior as it is; none means
+            that for everyone.
     """
 
     prior_counts: FloatArray
@@ -218,15 +221,22 @@ class Confusion:
     label: IntArray
     counts: FloatArray
     n_annotators: int
+    odds: FloatArray | None = None
 
     @property
     def n_classes(self) -> int:
         return int(self.prior_counts.shape[-1])
 
+    @cached_property
+    def crowd(self) -> FloatArray:
+        """(K, K): the confusion of an annotator of whom nothing is known: the prior, on average over annotators."""
+        probabilities = self.prior_counts / self.prior_counts.sum(-1, keepdims=True)
+        return probabilities if probabilities.ndim == 2 else np.asarray(probabilities.mean(axis=0))
+
     def with_counts(self, counts: FloatArray) -> "Confusion":
         """The same people and prior with other counts (Q, K); what depends on the prior alone is not computed again."""
         changed = replace(self, counts=counts)
-        of_prior = ("prior_totals", "pair_prior", "_first_pairs")
+        of_prior = ("prior_totals", "prior_diagonal", "pair_prior", "_first_pairs")
         changed.__dict__.update({name: self.__dict__[name] for name in of_prior if name in self.__dict__})
         return changed
 
@@ -234,6 +244,17 @@ class Confusion:
     def prior_totals(self) -> FloatArray:
         """(J, K): prior counts of each annotator for each true class."""
         return self._for_each_annotator(self.prior_counts.sum(-1))
+
+    @cached_property
+    def prior_diagonal(self) -> FloatArray:
+        """(J, K): prior counts of each annotator for right labels."""
+        right = self._for_each_annotator(np.diagonal(self.prior_counts, axis1=-2, axis2=-1))
+        if self.odds is None:
+            return right
+        factor = np.ones((self.n_annotators, 1))
+        factor[: len(self.odds), 0] = self.odds[: self.n_annotators]
+        wrong = self.prior_totals - right
+        return self.prior_totals * right * factor / (right * factor + wrong)
 
     @cached_property
     def row_totals(self) -> FloatArray:
@@ -253,9 +274,19 @@ class Confusion:
     @cached_property
     def pair_prior(self) -> FloatArray:
         """(Q, K): the prior counts that belong to each pair."""
-        if self.prior_counts.ndim == 2:
-            return self.prior_counts.T[self.label]
-        return self.prior_counts[self.annotator, :, self.label]
+        if self.prior_counts.ndim == 3:
+            return self.prior_counts[self.annotator, :, self.label]
+        counts = self.prior_counts.T[self.label]
+        if self.odds is not None:
+            counts = counts * self._wrong_scale[self.annotator]
+            counts[np.arange(len(self.label)), self.label] = self.prior_diagonal[self.annotator, self.label]
+        return counts
+
+    @cached_property
+    def _wrong_scale(self) -> FloatArray:
+        """(J, K): by what factor the prior counts of wrong labels differ from those of the crowd."""
+        wrong = self.prior_totals - np.diagonal(self.prior_counts)
+        return np.asarray((self.prior_totals - self.prior_diagonal) / wrong)
 
     @cached_property
     def _first_pairs(self) -> IntArray:
@@ -268,6 +299,9 @@ class Confusion:
         K = self.n_classes
         prior = self.prior_counts if self.prior_counts.ndim == 2 else self.prior_counts[chosen]
         matrices = np.broadcast_to(prior, (len(chosen), K, K)).copy()
+        if self.odds is not None:
+            matrices *= self._wrong_scale[chosen][:, :, None]
+            matrices[:, np.arange(K), np.arange(K)] = self.prior_diagonal[chosen]
         for position, j in enumerate(chosen):
             pairs = slice(*np.searchsorted(self.annotator, [j, j + 1]))
             matrices[position][:, self.label[pairs]] += self.counts[pairs].T
@@ -276,7 +310,7 @@ class Confusion:
     @cached_property
     def diagonal(self) -> FloatArray:
         """(J, K): how often each annotator is right on items of each class."""
-        right = self._for_each_annotator(np.diagonal(self.prior_counts, axis1=-2, axis2=-1)).copy()
+        right = self.prior_diagonal.copy()
         right[self.annotator, self.label] += self.counts[np.arange(len(self.label)), self.label]
         return right / self.row_totals
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 from askless.config import CampaignConfig, preset
-from askless.core import aggregate
+from askless.core import aggregate, people
 from askless.core import infer as infer_module
 from askless.core.infer import Info, infer
 from askless.types import Annotations, Estimate, Features, Float32Array, Prototypes
@@ -49,7 +49,9 @@ def with_machine(machine: Float32Array | None, loss: float) -> Estimate:
     return Estimate(estimate.posterior, estimate.confusion, estimate.class_prior, machine, loss, 0.0)
 
 
-@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation"])
+@pytest.mark.parametrize(
+    "method", ["majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation", "askless"]
+)
 @pytest.mark.parametrize("n", [0, 1, 60])
 def test_every_method_gives_probabilities_and_knows_the_prototypes(method: str, n: int) -> None:
     estimate, info = run(answers(n), config(method), upto=7)
@@ -77,7 +79,7 @@ def test_learned_class_frequencies_are_part_of_the_estimate() -> None:
     np.testing.assert_allclose(estimate.posterior[9:], expected[9:], atol=1e-12)
 
 
-@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "efficient_annotation"])
+@pytest.mark.parametrize("method", ["majority_vote", "ds_model", "lean", "efficient_annotation", "askless"])
 def test_deterministic(method: str) -> None:
     one, two = (run(answers(), config(method), seed=3)[0] for _ in range(2))
     np.testing.assert_array_equal(one.posterior, two.posterior)
@@ -174,7 +176,9 @@ def test_nothing_given_is_changed() -> None:
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("aggregator", [{"m_step": "soft"}, {"m_step": "hard"}, {"algo": "majority_vote"}])
+@pytest.mark.parametrize(
+    "aggregator", [{"m_step": "soft"}, {"m_step": "hard"}, {"algo": "majority_vote"}, {"algo": "pooled"}]
+)
 def test_answers_about_known_items_tell_who_is_right(aggregator: dict[str, Any]) -> None:
     """Two people always contradict each other; only what is known says who to believe about the last item."""
     n_known = 12
@@ -192,5 +196,54 @@ def test_answers_about_known_items_tell_who_is_right(aggregator: dict[str, Any])
     )
     assert (estimate.confusion.diagonal[0] > 0.8).all()
     assert (estimate.confusion.diagonal[1] < 0.3).all()
-    if "algo" not in aggregator:
+    if aggregator.get("algo") != "majority_vote":
         assert estimate.posterior[n_known, 1] > 0.9
+
+
+def test_with_the_pool_nothing_before_matters_and_powers_count() -> None:
+    annotations, chosen = answers(30), preset("askless")
+    estimate, info = run(annotations, chosen)
+    assert info.is_machine_new
+    again, _ = run(annotations, chosen, seed=5, previous=with_machine(machine_of(), 0.1))
+    np.testing.assert_array_equal(again.posterior, estimate.posterior)
+
+    weaker = chosen.aggregator.model_copy(update={"answer_power": 0.5, "machine_power": 0.25})
+    other, _ = run(annotations, chosen.model_copy(update={"aggregator": weaker}))
+    np.testing.assert_array_equal(other.machine, estimate.machine)
+    assert estimate.machine is not None
+    log_machine = np.log(estimate.machine.astype(np.float64) + aggregate.EPSILON)
+    confusion = np.log(estimate.confusion.matrices(range(J)) + aggregate.EPSILON)
+    evidence = np.zeros((N, K))
+    for i, j, z in zip(annotations.item, annotations.annotator, annotations.label, strict=True):
+        evidence[i] += confusion[j, :, z]
+    for found, answer_power, machine_power in ((estimate, 0.75, 1.0), (other, 0.5, 0.25)):
+        expected = softmax(answer_power * evidence + machine_power * log_machine, axis=1)
+        np.testing.assert_allclose(found.posterior[9:], expected[9:], atol=1e-10)
+
+
+def test_people_and_machine_take_turns() -> None:
+    """The second turn of the people knows the machine: it moves what is believed of them."""
+    annotations, chosen = answers(60), preset("askless")
+    once = chosen.learner.model_copy(update={"pool": chosen.learner.pool.model_copy(update={"n_rounds": 1})})
+    people_alone, _, _ = people.fit(annotations, None, chosen.aggregator)
+    first, _ = run(annotations, chosen.model_copy(update={"learner": once}))
+    second, _ = run(annotations, chosen)
+    np.testing.assert_array_equal(first.confusion.counts, people_alone.counts)
+    assert not np.allclose(second.confusion.counts, people_alone.counts)
+
+
+def test_the_pool_does_without_prototypes() -> None:
+    for n in (0, 40):
+        estimate, info = infer(
+            answers(n), features(), Prototypes.none(), PRIOR, preset("askless"), rng=np.random.default_rng(0)
+        )
+        assert info.is_machine_new == (estimate.machine is not None) == (n > 0)
+        np.testing.assert_allclose(estimate.posterior.sum(axis=1), 1)
+    assert (estimate.label == TRUTH).mean() > 0.8
+
+
+def test_pooled_people_with_the_papers_network() -> None:
+    pooled = config().aggregator.model_copy(update={"algo": "pooled"})
+    estimate, _ = run(answers(60), config().model_copy(update={"aggregator": pooled}))
+    assert estimate.confusion.odds is not None
+    assert estimate.machine is not None

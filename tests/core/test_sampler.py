@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from askless.config import SamplerSettings
 from askless.core import sampler
 from askless.core.sampler import Assignment, Workload
+from askless.core.worth import entropy
 from askless.types import BoolArray, Confusion, FloatArray
 
 ALGORITHMS = ("random", "greedy_task_assignment")
+BY_WORTH = ("value", "entropy", "margin")
 
 
 def believed(skills: Sequence[float], n_classes: int) -> Confusion:
@@ -93,7 +95,7 @@ def situations(draw: st.DrawFn) -> Situation:
         draw(st.sampled_from([4, 1, 2, 10])),
         draw(st.sampled_from([None, 5, 10, 1, 0])),
         draw(st.sampled_from([0.05, 0.0, 0.1, 0.55])),
-        SamplerSettings(algo=draw(st.sampled_from(ALGORITHMS)), fill_batches=draw(st.booleans())),
+        SamplerSettings(algo=draw(st.sampled_from([*ALGORITHMS, *BY_WORTH])), fill_batches=draw(st.booleans())),
         seed,
     )
 
@@ -125,7 +127,10 @@ def test_scores_align_with_items(situation: Situation) -> None:
             belief = situation.posterior[item]
             if situation.settings.algo == "random":
                 assert score == pytest.approx(1 - belief.max())
-            else:
+            elif situation.settings.algo == "entropy":
+                expected = entropy(belief[None])[0] if 1 - belief.max() >= situation.max_risk else 0
+                assert score == pytest.approx(expected)
+            elif situation.settings.algo == "greedy_task_assignment":
                 assert score == pytest.approx(
                     belief @ np.diagonal(situation.confusion.matrices([assignment.annotator])[0])
                 )
@@ -165,7 +170,7 @@ def test_nobody_who_could_help_is_left_out(situation: Situation) -> None:
             assert not for_this_one.any()
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", [*ALGORITHMS, *BY_WORTH])
 @pytest.mark.parametrize("fill_batches", [True, False])
 def test_no_annotators_or_nothing_open_gives_no_plan(algo: str, fill_batches: bool) -> None:
     settings = SamplerSettings(algo=algo, fill_batches=fill_batches)
@@ -296,7 +301,7 @@ def test_items_are_drawn_evenly(algo: str) -> None:
     np.testing.assert_allclose(counts[2:] / 400, 0.5, atol=0.1)
 
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("algo", [*ALGORITHMS, *BY_WORTH])
 @pytest.mark.parametrize(
     ("batch_size", "expected"),
     [
@@ -335,3 +340,45 @@ def test_without_fill_batches_a_batch_is_short() -> None:
         rng=rng,
     )
     assert set(assignment.items) == {0, 1}
+
+
+def ask_one(posterior: FloatArray, algo: str, size: int, seed: int = 0, answer_power: float = 1.0) -> list[int]:
+    (assignment,) = sampler.plan(
+        posterior,
+        1 - posterior.max(axis=1),
+        believed([0.7], posterior.shape[1]),
+        np.ones(len(posterior), bool),
+        everyone(1),
+        1,
+        size,
+        None,
+        0.1,
+        SamplerSettings(algo=algo),
+        rng=np.random.default_rng(seed),
+        answer_power=answer_power,
+    )
+    return assignment.items.tolist()
+
+
+@pytest.mark.parametrize("algo", BY_WORTH)
+def test_what_is_worth_more_comes_first(algo: str) -> None:
+    """Ten items in doubt, thirty that are nearly sure: seldom does the noise bring one of these forward."""
+    posterior = posterior_of([0.12] * 30 + [0.5] * 10)
+    chosen = np.concatenate([ask_one(posterior, algo, 10, seed) for seed in range(20)])
+    assert (chosen >= 30).mean() > 0.6
+    alike = {item for seed in range(20) for item in ask_one(posterior_of([0.5] * 40), algo, 10, seed)}
+    assert len(alike) == 40
+
+
+def test_value_knows_what_an_answer_cannot_change() -> None:
+    """Where answers count for little, items that are nearly sure are not worth one."""
+    posterior = posterior_of([0.15] * 20 + [0.45] * 20)
+    assert set(ask_one(posterior, "value", 20, answer_power=0.2)) <= set(range(20, 40))
+
+
+def test_only_some_of_many_items_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "MAX_LOOKED_AT", 5)
+    posterior = posterior_of([0.5] * 40)
+    first = {tuple(sorted(ask_one(posterior, "entropy", 5, seed))) for seed in range(20)}
+    assert len(first) > 10
+    assert len(ask_one(posterior, "entropy", 30)) == 30

@@ -29,7 +29,7 @@ def test_without_a_learner_counts_are_exact(method: str) -> None:
         assert [row[name] for row in now] == pytest.approx([row[name] for row in then], abs=1e-6)
 
 
-@pytest.mark.parametrize("method", ["lean", "improved_lean", "efficient_annotation"])
+@pytest.mark.parametrize("method", ["lean", "improved_lean", "efficient_annotation", "askless"])
 def test_with_a_learner_it_comes_close(method: str) -> None:
     """BLAS differs between machines, and one item that is asked about earlier changes all that follows: so 1 % at
     the first refresh, where nothing has been chosen yet, then 10 % of the items, and 0.03 of accuracy at the end."""

@@ -24,7 +24,7 @@ QUICK = [
     "learner.hidden_size=8",
     "learner.minibatch_size=32",
 ]
-PRESETS = ("majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation")
+PRESETS = ("majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation", "askless")
 
 
 def write_folder(folder: Path, n_items: int = 48, n_classes: int = 3) -> Path:

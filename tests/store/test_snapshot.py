@@ -18,6 +18,7 @@ from small_campaign import PROTOTYPES, QUICK_LEARNER, answers, assert_same_estim
 LEARNERS = {
     "none": {},
     "keeps the best": {"learner": QUICK_LEARNER | {"early_stop_scope": "global"}},
+    "pool": {"learner": {"algo": "pool"}, "aggregator": {"algo": "pooled"}},
 }
 
 
@@ -159,6 +160,21 @@ class TestReopening:
         again = reopen(path)
         monkeypatch.setattr(Estimates, "infer", lambda *_: pytest.fail("inferred"))
         assert_same_estimate(again.estimate, campaign.estimate)
+        again.close()
+
+    def test_with_the_pool_only_the_last_refresh_is_inferred_again(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        campaign = worked(path, "pool")
+        campaign.close()
+        (name,) = files(path)
+        path.with_name(name).unlink()
+        inferred: list[int] = []
+        infer = Estimates.infer
+        monkeypatch.setattr(Estimates, "infer", lambda self, *given: inferred.append(given[1]) or infer(self, *given))
+        again = reopen(path)
+        assert_same_estimate(again.estimate, campaign.estimate)
+        assert len(inferred) == 1 < again.n_refreshes
         again.close()
 
     def test_one_file_is_kept(self, path: Path) -> None:

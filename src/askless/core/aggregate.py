@@ -102,8 +102,8 @@ def fit(
     K = annotations.n_classes
     class_prior = np.full(K, 1.0 / K)
     seen_by_machine = None if machine is None else machine[votes.items]
-    certain = 0.0 if known is None or not len(known) else _certainty(known, votes.items, K)
-    log_prior = log_item_prior(class_prior, seen_by_machine) + certain
+    certain = certainty(known, votes.items, K)
+    log_prior = log_item_prior(class_prior, seen_by_machine, settings.training_power) + certain
     m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
     likelihoods: list[float] = []
     labels: list[IntArray] = []
@@ -117,7 +117,7 @@ def fit(
         said = log_likelihood(votes, confusion)
         if settings.class_prior_count:
             class_prior = m_step_classes(posterior, settings.class_prior_count)
-            log_prior = log_item_prior(class_prior, seen_by_machine) + certain
+            log_prior = log_item_prior(class_prior, seen_by_machine, settings.training_power) + certain
         has_converged = len(likelihoods) > 1 and (
             abs(likelihoods[-1] - likelihoods[-2]) < settings.likelihood_epsilon
             if settings.criterion == "soft"
@@ -125,12 +125,14 @@ def fit(
         )
     evidence = np.zeros((annotations.n_items, K))
     evidence[votes.items] = said
-    objective = _objective(log_prior + said, confusion, class_prior, settings.class_prior_count)
-    return confusion, evidence, EMInfo(objective, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
+    gained = objective(log_prior + said, confusion, class_prior, settings.class_prior_count)
+    return confusion, evidence, EMInfo(gained, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
 
 
-def _certainty(known: Prototypes, items: IntArray, n_classes: int) -> FloatArray:
-    """(len(items), K) to be added to log priors: minus infinity for what a known item is not."""
+def certainty(known: Prototypes | None, items: IntArray, n_classes: int) -> FloatArray | float:
+    """What to add to the log priors of some items, (len(items), K): minus infinity for what a known item is not."""
+    if known is None or not len(known):
+        return 0.0
     certain = np.zeros((len(items), n_classes))
     is_annotated = np.isin(known.item, items)
     rows = np.searchsorted(items, known.item[is_annotated])
@@ -139,14 +141,18 @@ def _certainty(known: Prototypes, items: IntArray, n_classes: int) -> FloatArray
     return certain
 
 
-def log_item_prior(class_prior: FloatArray, machine: npt.NDArray[np.floating] | None) -> FloatArray:
-    """Log of the class prior (K,) and, where there is one, of the machine's belief (as the paper's code)."""
+def log_item_prior(
+    class_prior: FloatArray, machine: npt.NDArray[np.floating] | None, machine_power: float = 1.0
+) -> FloatArray:
+    """Log of the class prior (K,) and, where there is one, of the machine's belief (as the paper's code), times a
+    power: below 1, the machine is believed less than it says."""
     log_prior: FloatArray = np.log(class_prior + EPSILON)
     if machine is None:
         return log_prior
     log_belief = machine.astype(np.float64)
     log_belief += EPSILON
     np.log(log_belief, out=log_belief)
+    log_belief *= machine_power
     log_belief += log_prior
     return log_belief
 
@@ -159,13 +165,16 @@ def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
 
 
 def e_step(
-    evidence: FloatArray, machine: Float32Array | None, class_prior: Sequence[float] | FloatArray | None = None
+    evidence: FloatArray,
+    machine: Float32Array | None,
+    class_prior: Sequence[float] | FloatArray | None = None,
+    machine_power: float = 1.0,
 ) -> FloatArray:
-    """The posterior (N, K) from the log likelihood of each item's labels (N, K), the machine's belief and the class
-    prior (K,), none for uniform."""
+    """The posterior (N, K) from the log likelihood of each item's labels (N, K), the machine's belief to a power, and
+    the class prior (K,), none for uniform."""
     K = evidence.shape[1]
     prior = np.full(K, 1.0 / K) if class_prior is None else np.asarray(class_prior)
-    return normalise(evidence + log_item_prior(prior, machine))
+    return normalise(evidence + log_item_prior(prior, machine, machine_power))
 
 
 def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:
@@ -211,10 +220,10 @@ def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> fl
     return float(confusion.pair_probabilities[votes.pair, labels[votes.row]].mean())
 
 
-def _objective(
+def objective(
     log_joint: FloatArray, confusion: Confusion, class_prior: FloatArray, class_prior_count: float | None
 ) -> float:
-    """Evidence of the items plus the log Dirichlet densities, both up to constants of the data."""
+    """Evidence of the items, from log P(labels, y) (V, K), plus the log Dirichlet densities, up to constants."""
     peak = log_joint.max(axis=1)
     log_evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
     prior = confusion.pair_prior

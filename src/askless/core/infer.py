@@ -3,19 +3,20 @@
     P(y | labels, features)  ~  P(y) * machine(y | features) * product over labels of confusion[annotator, y, label]
 
 One refresh runs EM over the annotators with the machine's last belief as item prior, fits the learner to the
-resulting posterior, and lets its new belief replace the old one in the product.
+resulting posterior, and lets its new belief replace the old one in the product. With the pool, a refresh begins with
+people alone and goes round twice.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from askless.config import CampaignConfig
-from askless.core import aggregate
+from askless.config import AggregatorSettings, CampaignConfig
+from askless.core import aggregate, people, pool
 from askless.core.learner import Learner, NetworkMaker
 from askless.core.machine import believe
 from askless.core.tanh_network import TanhNetwork
-from askless.types import Annotations, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
+from askless.types import Annotations, BoolArray, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
 
 
 @dataclass(frozen=True)
@@ -53,30 +54,86 @@ def infer(
         config: which aggregator, which learner.
         rng: ties, splits, minibatches.
         previous: the last estimate; its machine is the item prior of EM and, with
-            `early_stop_scope` global, stays in use until a better one is found. None: neither.
+            `early_stop_scope` global, stays in use until a better one is found. None: neither. The pool has no use
+            for it.
         learner: a classifier, or what makes a network for each fit; the paper's, if nothing is said.
         upto: the log position of the last annotation.
     """
     if config.aggregator.algo == "majority_vote":
         return _by_majority(annotations, prototypes, prior_counts, upto)
 
+    if config.learner.algo == "pool":
+        return _with_pool(annotations, features, prototypes, prior_counts, config, rng, upto)
+
+    settings = config.aggregator
     old = None if previous is None else previous.machine
-    confusion, evidence, em = aggregate.fit(
-        annotations, prior_counts, old, config.aggregator, rng=rng, known=prototypes
-    )
+    confusion, evidence, em = _fit_people(annotations, prior_counts, old, settings, rng, prototypes)
     machine, loss, is_machine_new = None, np.inf, False
     if config.learner.algo != "dummy":
-        is_annotated = np.bincount(annotations.item, minlength=annotations.n_items) > 0
-        belief = aggregate.e_step(evidence, old, em.class_prior)
+        belief = aggregate.e_step(evidence, old, em.class_prior, settings.training_power)
+        is_annotated = _is_annotated(annotations)
         machine, loss = believe(features, prototypes, belief, is_annotated, config.learner, rng=rng, learner=learner)
         is_machine_new = machine is not None
         if previous and config.learner.early_stop_scope == "global" and loss >= previous.machine_loss:
             machine, loss, is_machine_new = old, previous.machine_loss, False
+    return _joined(confusion, evidence, em, machine, loss, prototypes, settings, upto), Info(em, is_machine_new)
 
-    posterior = aggregate.e_step(evidence, machine, em.class_prior)
+
+def _with_pool(
+    annotations: Annotations,
+    features: Features,
+    prototypes: Prototypes,
+    prior_counts: FloatArray,
+    config: CampaignConfig,
+    rng: np.random.Generator,
+    upto: int,
+) -> tuple[Estimate, Info]:
+    """People and machine by turns, from people alone on, and at every refresh anew: beliefs that confirm each other
+    without end would drift away from the truth, however small the errors that they began with."""
+    settings = config.aggregator
+    is_annotated = _is_annotated(annotations)
+    machine: Float32Array | None = None
+    for _ in range(config.learner.pool.n_rounds):
+        confusion, evidence, em = _fit_people(annotations, prior_counts, machine, settings, rng, prototypes)
+        belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power)
+        fitted = pool.fit(features, prototypes, belief, is_annotated, evidence, config.learner.pool)
+        machine = fitted.of_examples() if fitted else None
+    machine, loss = (fitted.of_all(), fitted.loss) if fitted else (None, np.inf)
+    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, settings, upto)
+    return estimate, Info(em, machine is not None)
+
+
+def _fit_people(
+    annotations: Annotations,
+    prior_counts: FloatArray,
+    machine: Float32Array | None,
+    settings: AggregatorSettings,
+    rng: np.random.Generator,
+    known: Prototypes,
+) -> tuple[Confusion, FloatArray, aggregate.EMInfo]:
+    if settings.algo == "pooled":
+        return people.fit(annotations, machine, settings, known)
+    return aggregate.fit(annotations, prior_counts, machine, settings, rng=rng, known=known)
+
+
+def _is_annotated(annotations: Annotations) -> BoolArray:
+    return np.bincount(annotations.item, minlength=annotations.n_items) > 0
+
+
+def _joined(
+    confusion: Confusion,
+    evidence: FloatArray,
+    em: aggregate.EMInfo,
+    machine: Float32Array | None,
+    loss: float,
+    prototypes: Prototypes,
+    settings: AggregatorSettings,
+    upto: int,
+) -> Estimate:
+    """People's evidence and the machine's belief, each to its power."""
+    posterior = aggregate.e_step(settings.answer_power * evidence, machine, em.class_prior, settings.machine_power)
     class_prior = np.array(em.class_prior)
-    estimate = _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)
-    return estimate, Info(em, is_machine_new)
+    return _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)
 
 
 def _by_majority(

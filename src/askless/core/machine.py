@@ -25,7 +25,7 @@ def check_settings(
     settings: LearnerSettings, prototypes: Prototypes, learner: Learner | NetworkMaker = TanhNetwork
 ) -> None:
     """Raises ConfigError if there is nothing to validate a learner on, or it cannot do what is asked of it."""
-    if settings.algo != "dummy" and not settings.n_folds and not len(prototypes):
+    if settings.algo in ("mlp", "torch") and not settings.n_folds and not len(prototypes):
         raise ConfigError(
             "The learner is validated on prototypes and there are none; give some "
             "(n_prototypes_per_class=10), or set learner.calibrate=cv_3 learner.prototype_as_val=false."

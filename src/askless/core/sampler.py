@@ -1,4 +1,5 @@
-"""Which items for which annotator: at random, or each batch to whom is believed to know it best.
+"""Which items for which annotator: at random, each batch to whom is believed to know it best, or what an answer is
+worth most for.
 
 An item may be asked about if it is free (below its cap, promised to nobody) and risky. Nobody is asked twice about
 one item, nobody beyond their capacity or about what they cannot judge. A batch may be short, and a plan may hold
@@ -11,9 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from askless.config import SamplerSettings
+from askless.core import worth
 from askless.types import BoolArray, Confusion, FloatArray, IntArray
 
 THRESHOLD_STEP = 0.01
+DIVERSITY = 0.3
+"""Times Gumbel noise on the logarithm of worth: batches that are not all of one kind (Kirsch et al. 2021)."""
+
+MAX_LOOKED_AT = 10_000
+"""So many risky items, drawn at random, are looked at, at most, before a batch is made."""
+
+TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +38,8 @@ class Workload:
 
 @dataclass(frozen=True, eq=False)
 class Assignment:
-    """Items for one annotator, with the score of each: the risk of the item (`random`), or the chance that this
-    annotator is right about it (`greedy_task_assignment`)."""
+    """Items for one annotator, with the score of each: the risk of the item (`random`), the chance that this
+    annotator is right about it (`greedy_task_assignment`), or what an answer is worth (all others; `worth.py`)."""
 
     annotator: int
     items: IntArray
@@ -50,24 +59,30 @@ def plan(
     settings: SamplerSettings,
     *,
     rng: np.random.Generator,
+    answer_power: float = 1.0,
 ) -> list[Assignment]:
     """Up to `n_batches` batches of up to `batch_size` items, each for another annotator, no item twice.
 
     Args:
         posterior: (N, K).
         risk: (N,) 1 - max posterior.
-        confusion: what is believed of the annotators; used by the greedy sampler.
+        confusion: what is believed of the annotators; the greedy sampler looks at each, `value` at the crowd.
         is_free: (N,) items below their cap that nobody holds.
         workloads: the annotators who are there.
         budget: most items in all, or none.
         max_risk: items below this risk are finished.
         settings: which sampler.
-        rng: which items, ties, and for `random` which annotators.
+        rng: which items, ties, and for all but the greedy sampler which annotators.
+        answer_power: with which the likelihood of a label enters the posterior.
     """
     is_free = is_free.copy()
     left = budget if budget is not None else int(is_free.sum())
     waiting = [workloads[position] for position in rng.permutation(len(workloads)) if workloads[position].capacity > 0]
     is_greedy = settings.algo == "greedy_task_assignment"
+    score, urgency = risk, None
+    if settings.algo not in ("random", "greedy_task_assignment"):
+        score = _worth(posterior, confusion, np.flatnonzero(is_free & (risk >= max_risk)), settings, answer_power, rng)
+        urgency = np.log(score + TINY) + DIVERSITY * rng.gumbel(size=len(score))
     chosen: list[Assignment] = []
     while waiting and len(chosen) < n_batches and left > 0:
         drawn = np.empty(0, np.int64)
@@ -80,11 +95,11 @@ def plan(
         items = drawn[may_ask[drawn]][:size]
         may_ask[items] = False
         others = _eligible(may_ask, risk, max_risk, size - len(items), settings)
-        items = np.concatenate([items, _draw(others, size - len(items), rng)])
+        items = np.concatenate([items, _draw(others, size - len(items), rng, urgency)])
         if len(items):
             is_free[items] = False
             left -= len(items)
-            scores = posterior[items] @ confusion.diagonal[workload.annotator] if is_greedy else risk[items]
+            scores = posterior[items] @ confusion.diagonal[workload.annotator] if is_greedy else score[items]
             chosen.append(Assignment(workload.annotator, items, scores))
     return chosen
 
@@ -113,8 +128,33 @@ def _eligible(
     return eligible
 
 
-def _draw(items: IntArray, size: int, rng: np.random.Generator) -> IntArray:
-    return rng.choice(items, min(size, len(items)), replace=False)
+def _draw(items: IntArray, size: int, rng: np.random.Generator, urgency: FloatArray | None = None) -> IntArray:
+    """At random, or the most urgent ones."""
+    if urgency is None:
+        return rng.choice(items, min(size, len(items)), replace=False)
+    return items[np.argsort(-urgency[items], kind="stable")[:size]]
+
+
+def _worth(
+    posterior: FloatArray,
+    confusion: Confusion,
+    risky: IntArray,
+    settings: SamplerSettings,
+    answer_power: float,
+    rng: np.random.Generator,
+) -> FloatArray:
+    """(N,) what an answer is worth; 0 for items that are not risky, or too many to be looked at."""
+    score = np.zeros(len(posterior))
+    looked_at = _draw(risky, MAX_LOOKED_AT, rng)
+    q = posterior[looked_at]
+    match settings.algo:
+        case "value":
+            score[looked_at] = worth.value(q, confusion.crowd, answer_power, rng)
+        case "entropy":
+            score[looked_at] = worth.entropy(q)
+        case _:
+            score[looked_at] = worth.margin(q)
+    return score
 
 
 def _best_first(

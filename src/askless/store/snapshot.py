@@ -27,6 +27,8 @@ def save_estimate(log_path: Path, position: int, estimate: Estimate) -> None:
         }
         if estimate.machine is not None:
             arrays["machine"] = estimate.machine
+        if estimate.confusion.odds is not None:
+            arrays |= {"odds": estimate.confusion.odds, "prior_counts": estimate.confusion.prior_counts}
         np.savez(file, **arrays)
     os.replace(temporary, final)
 
@@ -36,11 +38,12 @@ def load_estimate(log_path: Path, position: int, prior_counts: FloatArray) -> Es
     try:
         with _file(log_path, position).open("rb") as file, np.load(file, allow_pickle=False) as stored:
             confusion = Confusion(
-                prior_counts,
+                stored.get("prior_counts", prior_counts),
                 stored["annotator"],
                 stored["label"],
                 stored["counts"],
                 int(stored["n_annotators"]),
+                stored.get("odds"),
             )
             machine_loss, objective = stored["scalars"].tolist()
             machine = stored.get("machine")

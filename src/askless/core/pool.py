@@ -1,0 +1,229 @@
+"""What the machine believes when it is several heads on frozen features, none of which has seen an item's own labels.
+
+    log m_i[k]  =  sum over heads h of  weight_h * log m_ih[k]  + const,   then   m_i <- m_i R
+
+Every item is in one fold for good. What a head says of an item that it could learn from is said by a head of the same
+kind that was fitted without that item's fold. Heads of one kind that differ in a penalty are compared, each kind is
+sharpened, the kinds are weighed, and the whole is corrected by its own confusion R: all by one judge (`judge.py`).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import softmax
+
+from askless.config import Head, PoolSettings
+from askless.core import gaussian, linear, logistic, neighbours
+from askless.core.judge import Judge, crowd_weight
+from askless.core.linear import LinearHead
+from askless.core.machine_confusion import machine_confusion
+from askless.core.normalise import normalise
+from askless.core.reduce import Reduced, reduce
+from askless.randomness import generator
+from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
+
+N_FOLDS = 5
+SHRINKAGES = (0.01, 0.03, 0.1, 0.3, 0.7)
+PENALTIES = (3.0, 30.0)
+MAX_NEIGHBOURS = 2000
+"""So many examples vote at most."""
+
+MAX_LOGISTIC = 5000
+"""So many examples are learnt from at most, by a head that goes over them again and again."""
+
+MAX_JUDGED = 3000
+"""So many items that people have labelled judge at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Items to learn from.
+
+    Args:
+        rows: (n,) which items, sorted.
+        X: (n, d) their reduced features.
+        targets: (n, K) what is believed of them.
+        fold: (n,) in which part each is.
+    """
+
+    rows: IntArray
+    X: Float32Array
+    targets: Float32Array
+    fold: IntArray
+
+    def some(self, max_rows: int) -> "Examples":
+        """About evenly spread over the items."""
+        chosen = slice(None, None, max(1, -(-len(self.rows) // max_rows)))
+        return Examples(self.rows[chosen], self.X[chosen], self.targets[chosen], self.fold[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A head fitted once for each fold.
+
+    Args:
+        held_out: (n, K) logits of the examples, each by the head that has not seen its fold.
+        everywhere: logits (m, K) of any other items (m, d).
+    """
+
+    held_out: Float32Array
+    everywhere: Callable[[Float32Array], Float32Array]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Fitted heads and how they are joined.
+
+    Args:
+        rows: (n,) the examples.
+        values: (N, d) reduced features of all items.
+        heads: the best of each kind.
+        powers: (H,) by which the logits of each are multiplied: its sharpness times its weight.
+        confusion: (K, K) of the machine.
+        loss: the judge's, in nats, mean.
+    """
+
+    rows: IntArray
+    values: Float32Array
+    heads: list[Candidate]
+    powers: FloatArray
+    confusion: FloatArray
+    loss: float
+
+    def of_examples(self) -> Float32Array:
+        """(N, K) probabilities: for the examples what heads say that have not seen their fold, 0 for other items."""
+        machine = np.zeros((len(self.values), len(self.confusion)), np.float32)
+        machine[self.rows] = self._join([head.held_out for head in self.heads])
+        return machine
+
+    def of_all(self) -> Float32Array:
+        """(N, K) probabilities: for other items what the heads of all folds say together."""
+        machine = np.empty((len(self.values), len(self.confusion)), np.float32)
+        for start in range(0, len(machine), neighbours.ROWS_PER_BLOCK):
+            block = slice(start, start + neighbours.ROWS_PER_BLOCK)
+            machine[block] = self._join([head.everywhere(self.values[block]) for head in self.heads])
+        machine[self.rows] = self._join([head.held_out for head in self.heads])
+        return machine
+
+    def _join(self, logits: list[Float32Array]) -> Float32Array:
+        """The log-linear pool; what sharpened logits lack to being normalised is the same for all classes."""
+        together: Float32Array = np.einsum("h,hnk->nk", self.powers.astype(np.float32), np.array(logits))
+        return normalise(together) @ self.confusion.astype(np.float32)
+
+
+def fit(
+    features: Features,
+    prototypes: Prototypes,
+    belief: FloatArray,
+    is_annotated: BoolArray,
+    evidence: FloatArray,
+    settings: PoolSettings,
+) -> Pool | None:
+    """Fits the pool to what is believed so far; none if nothing can judge it yet.
+
+    Args:
+        features: (N, D).
+        prototypes: items whose label is known.
+        belief: (N, K) targets of annotated items; rows sum to 1.
+        is_annotated: (N,) whether anyone has labelled the item.
+        evidence: (N, K) log likelihood of each item's labels.
+        settings: which heads, whether the confusion is corrected.
+    """
+    reduced = reduce(features, settings.max_components)
+    examples, known = _examples(reduced, prototypes, belief, is_annotated)
+    judged, judge = _judge(examples, known, evidence)
+    if not judge.weight.sum() > 0:
+        return None
+    chosen, sharpness, said = [], [], []
+    for head in settings.heads:
+        candidates = list(_HEADS[head](examples, reduced.variance))
+        sharpened = [judge.sharpen(candidate.held_out[judged].astype(np.float64)) for candidate in candidates]
+        losses = [judge.loss(np.exp(log_probability)) for log_probability, _ in sharpened]
+        best = int(np.argmin(losses))
+        chosen.append(candidates[best])
+        said.append(sharpened[best][0])
+        sharpness.append(sharpened[best][1])
+    stacked = np.array(said)
+    weights = judge.weigh(stacked)
+    pooled = softmax(np.tensordot(weights, stacked, 1), axis=1)
+    confusion = machine_confusion(pooled, judge) if settings.has_confusion else np.eye(belief.shape[1])
+    loss = judge.loss(pooled @ confusion) / float(judge.weight.sum())
+    return Pool(examples.rows, reduced.values, chosen, weights * np.array(sharpness), confusion, loss)
+
+
+def _examples(
+    reduced: Reduced, prototypes: Prototypes, belief: FloatArray, is_annotated: BoolArray
+) -> tuple[Examples, BoolArray]:
+    """Annotated items and prototypes, and which of them are prototypes."""
+    is_known = np.zeros(len(belief), bool)
+    is_known[prototypes.item] = True
+    rows = np.flatnonzero(is_annotated | is_known)
+    targets = belief[rows].astype(np.float32)
+    known = is_known[rows]
+    of_item = np.zeros(len(belief), np.int64)
+    of_item[prototypes.item] = prototypes.label
+    targets[known] = np.eye(belief.shape[1], dtype=np.float32)[of_item[rows[known]]]
+    fold = generator(0, "folds").integers(N_FOLDS, size=len(belief))[rows]
+    return Examples(rows, reduced.values[rows], targets, fold), known
+
+
+def _judge(examples: Examples, known: BoolArray, evidence: FloatArray) -> tuple[IntArray, Judge]:
+    """Which examples judge, and how.
+
+    A prototype judges as far as its class could be learnt without its fold: where one is all that there is of a class,
+    nothing but that it is unknown could be found out.
+    """
+    K = evidence.shape[1]
+    prototypes, annotated = np.flatnonzero(known), np.flatnonzero(~known)
+    judged = annotated[:: max(1, -(-len(annotated) // MAX_JUDGED))]
+    said = evidence[examples.rows[judged]]
+    likelihood = np.exp(said - said.max(axis=1, keepdims=True))
+    of_fold = np.array([examples.targets[examples.fold == f].sum(axis=0) for f in range(N_FOLDS)]).reshape(N_FOLDS, K)
+    elsewhere = of_fold.sum(axis=0) - of_fold[examples.fold[prototypes]]
+    weight = np.minimum(1.0, (elsewhere * examples.targets[prototypes]).sum(axis=1))
+    of_crowd = np.full(len(judged), crowd_weight(float(weight.sum()), len(judged), K))
+    return (
+        np.concatenate([prototypes, judged]),
+        Judge(np.concatenate([examples.targets[prototypes], likelihood]), np.concatenate([weight, of_crowd])),
+    )
+
+
+def _linear(fitted: list[LinearHead], examples: Examples) -> Candidate:
+    """From the heads that were fitted without each fold."""
+    held_out = np.empty(examples.targets.shape, np.float32)
+    for f, head in enumerate(fitted):
+        held_out[examples.fold == f] = head.logits(examples.X[examples.fold == f])
+    return Candidate(held_out, linear.mean(fitted).logits)
+
+
+def _gaussians(examples: Examples, variance: FloatArray) -> Iterator[Candidate]:
+    X, targets = examples.X.astype(np.float64), examples.targets.astype(np.float64)
+    parts = [gaussian.Moments.of(X[examples.fold == f], targets[examples.fold == f]) for f in range(N_FOLDS)]
+    fitted = [gaussian.fit(gaussian.total([*parts[:f], *parts[f + 1 :]]), variance, SHRINKAGES) for f in range(N_FOLDS)]
+    for heads in zip(*fitted, strict=True):
+        yield _linear(list(heads), examples)
+
+
+def _logistics(examples: Examples, _: FloatArray) -> Iterator[Candidate]:
+    few = examples.some(MAX_LOGISTIC)
+    for penalty in PENALTIES:
+        fitted = [logistic.fit(few.X[few.fold != f], few.targets[few.fold != f], penalty) for f in range(N_FOLDS)]
+        yield _linear(fitted, examples)
+
+
+def _neighbours(examples: Examples, _: FloatArray) -> Iterator[Candidate]:
+    few = examples.some(MAX_NEIGHBOURS)
+    held_out = np.empty(examples.targets.shape, np.float32)
+    for f in range(N_FOLDS):
+        held_out[examples.fold == f] = neighbours.log_votes(
+            examples.X[examples.fold == f], few.X[few.fold != f], few.targets[few.fold != f]
+        )
+    yield Candidate(held_out, lambda X: neighbours.log_votes(X, few.X, few.targets))
+
+
+_HEADS: dict[Head, Callable[[Examples, FloatArray], Iterator[Candidate]]] = {
+    "gaussian": _gaussians,
+    "logistic": _logistics,
+    "neighbours": _neighbours,
+}

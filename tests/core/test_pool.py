@@ -1,0 +1,177 @@
+"""The pool of heads: cross-fitted, finite whatever comes, and right where it can be."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from askless.config import PoolSettings
+from askless.core import pool
+from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
+
+N, K, D = 240, 3, 6
+RNG = np.random.default_rng(0)
+TRUTH = RNG.integers(K, size=N)
+VALUES = (2 * RNG.normal(size=(K, D))[TRUTH] + RNG.normal(size=(N, D))).astype(np.float32)
+SETTINGS = PoolSettings()
+
+
+def first_of_each_class(n: int, truth: IntArray = TRUTH) -> Prototypes:
+    item = np.concatenate([np.flatnonzero(truth == k)[:n] for k in range(truth.max() + 1)])
+    return Prototypes(item, truth[item])
+
+
+def answered(n: int, prototypes: Prototypes, skill: float = 0.8) -> tuple[FloatArray, BoolArray, FloatArray]:
+    """Belief, who has been labelled, and log likelihood after one answer about each of n items."""
+    rng = np.random.default_rng(1)
+    items = np.setdiff1d(np.arange(N), prototypes.item)[:n]
+    label = np.where(rng.random(n) < skill, TRUTH[items], rng.integers(K, size=n))
+    evidence = np.zeros((N, K))
+    evidence[items] = np.log(np.where(np.eye(K, dtype=bool)[label], skill, (1 - skill) / (K - 1)))
+    belief = np.exp(evidence) / np.exp(evidence).sum(axis=1, keepdims=True)
+    is_annotated = np.zeros(N, bool)
+    is_annotated[items] = True
+    return belief, is_annotated, evidence
+
+
+def believe(
+    n: int = 100, n_prototypes: int = 5, features: FloatArray | Float32Array = VALUES, settings: PoolSettings = SETTINGS
+) -> tuple[Float32Array | None, float]:
+    prototypes = first_of_each_class(n_prototypes)
+    return ask(Features(features), prototypes, *answered(n, prototypes), settings)
+
+
+def ask(*given: Any) -> tuple[Float32Array | None, float]:
+    fitted = pool.fit(*given)
+    return (fitted.of_all(), fitted.loss) if fitted else (None, np.inf)
+
+
+@pytest.mark.parametrize("head", ["gaussian", "logistic", "neighbours"])
+def test_every_head_alone_finds_the_classes(head: Any) -> None:
+    machine, loss = believe(settings=PoolSettings(heads=(head,)))
+    assert machine is not None
+    assert (machine.argmax(axis=1) == TRUTH).mean() > 0.85
+    assert 0 < loss < 0.9
+
+
+@pytest.mark.parametrize("n_prototypes", [0, 1, 3, 10])
+def test_answers_and_prototypes_together(n_prototypes: int) -> None:
+    machine, loss = believe(n_prototypes=n_prototypes)
+    assert machine is not None
+    assert machine.dtype == np.float32
+    np.testing.assert_allclose(machine.sum(axis=1), 1, rtol=1e-5)
+    assert (machine >= 0).all()
+    assert np.isfinite(loss)
+    assert (machine.argmax(axis=1) == TRUTH).mean() > 0.9
+
+
+def test_with_nothing_to_learn_from_or_to_judge_by_there_is_no_machine() -> None:
+    assert believe(0, 0) == (None, np.inf)
+    assert believe(0, 1) == (None, np.inf)  # who holds out the only one of a class cannot know it
+    machine, _ = believe(0, 5)
+    assert machine is not None
+    assert (machine.argmax(axis=1) == TRUTH).mean() > 0.7
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros((N, 4)), np.ones((N, 1)), np.random.default_rng(0).normal(size=(N, 500)), 1e4 * VALUES, 1e-4 * VALUES],
+    ids=["constant", "one column", "more columns than rows", "large", "small"],
+)
+@pytest.mark.parametrize(("n", "n_prototypes"), [(1, 0), (2, 2), (150, 5)])
+def test_finite_whatever_the_features(values: FloatArray, n: int, n_prototypes: int) -> None:
+    machine, loss = believe(n, n_prototypes, values.astype(np.float32))
+    assert machine is not None
+    assert np.isfinite(machine).all()
+    assert np.isfinite(loss)
+    np.testing.assert_allclose(machine.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_many_classes_without_prototypes() -> None:
+    n_classes = 100
+    belief = np.full((N, n_classes), 1 / n_classes)
+    nothing = np.zeros((N, n_classes))
+    given = Features(VALUES), Prototypes.none(), belief
+    assert ask(*given, np.zeros(N, bool), nothing, SETTINGS) == (None, np.inf)
+    machine, _ = ask(*given, np.arange(N) < 5, nothing, SETTINGS)
+    assert machine is not None
+    np.testing.assert_allclose(machine, 1 / n_classes, atol=1e-3)
+
+
+@pytest.mark.parametrize("head", list(pool._HEADS))
+def test_what_a_head_says_of_an_item_owes_nothing_to_its_own_labels(head: Any) -> None:
+    """However the item itself, and all others of its fold, are labelled."""
+    prototypes = first_of_each_class(4)
+    belief, is_annotated, _ = answered(120, prototypes)
+    reduced = pool.reduce(Features(VALUES), 128)
+    before, known = pool._examples(reduced, prototypes, belief, is_annotated)
+    item = int(before.rows[np.flatnonzero(~known)[7]])
+    fold = before.fold[before.rows == item]
+    changed = belief.copy()
+    changed[before.rows[before.fold == fold]] = [0.0, 0.5, 0.5]
+    after, _ = pool._examples(reduced, prototypes, changed, is_annotated)
+    assert not np.array_equal(before.targets, after.targets)
+    others = np.flatnonzero(before.fold != fold)
+    for one, two in zip(
+        pool._HEADS[head](before, reduced.variance), pool._HEADS[head](after, reduced.variance), strict=True
+    ):
+        np.testing.assert_array_equal(one.held_out[before.rows == item], two.held_out[before.rows == item])
+        assert not np.array_equal(one.held_out[others], two.held_out[others])
+
+
+def test_an_item_keeps_its_fold_when_others_come() -> None:
+    few, _ = pool._examples(
+        pool.reduce(Features(VALUES[:100]), 9), Prototypes.none(), np.full((100, K), 1 / K), np.ones(100, bool)
+    )
+    many, _ = pool._examples(
+        pool.reduce(Features(VALUES), 9), Prototypes.none(), np.full((N, K), 1 / K), np.ones(N, bool)
+    )
+    np.testing.assert_array_equal(few.fold, many.fold[:100])
+    assert set(many.fold) == set(range(pool.N_FOLDS))
+
+
+def test_renaming_classes_renames_the_machine() -> None:
+    prototypes = first_of_each_class(5)
+    belief, is_annotated, evidence = answered(100, prototypes)
+    order = np.array([2, 0, 1])
+    renamed = Prototypes(prototypes.item, np.argsort(order)[prototypes.label])
+    features = Features(VALUES)
+    one, _ = ask(features, prototypes, belief, is_annotated, evidence, SETTINGS)
+    two, _ = ask(features, renamed, belief[:, order], is_annotated, evidence[:, order], SETTINGS)
+    assert one is not None
+    assert two is not None
+    np.testing.assert_allclose(two, one[:, order], atol=0.01)
+
+
+def test_rows_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = believe()
+    monkeypatch.setattr(pool.neighbours, "ROWS_PER_BLOCK", 17)
+    parts, _ = believe()
+    assert whole is not None
+    np.testing.assert_allclose(parts, whole, atol=1e-3)
+
+
+def test_some_of_many_examples_learn_and_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MAX_NEIGHBOURS", "MAX_LOGISTIC", "MAX_JUDGED"):
+        monkeypatch.setattr(pool, name, 40)
+    machine, _ = believe(200)
+    assert machine is not None
+    assert (machine.argmax(axis=1) == TRUTH).mean() > 0.85
+
+
+def test_the_machines_own_confusion_can_be_left_out() -> None:
+    with_it, _ = believe()
+    without, _ = believe(settings=PoolSettings(has_confusion=False))
+    assert with_it is not None
+    assert not np.array_equal(with_it, without)
+
+
+def test_between_rounds_only_examples_are_asked_about() -> None:
+    prototypes = first_of_each_class(5)
+    belief, is_annotated, evidence = answered(100, prototypes)
+    fitted = pool.fit(Features(VALUES), prototypes, belief, is_annotated, evidence, SETTINGS)
+    assert fitted is not None
+    is_example = is_annotated.copy()
+    is_example[prototypes.item] = True
+    np.testing.assert_array_equal(fitted.of_examples()[is_example], fitted.of_all()[is_example])
+    assert not fitted.of_examples()[~is_example].any()
