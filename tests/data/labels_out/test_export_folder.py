@@ -103,6 +103,13 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path: Path, monkeypa
         write_export(here, FILES, place, is_forced=True)
 
 
+@pytest.mark.parametrize("name", ["/etc/x", "deep/../../x", ".."])
+def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="would lie outside of the export"):
+        write_export(tmp_path / "out", [(name, [b"mine"])], place)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("way", Way)
 def test_images_are_copied_or_linked(tmp_path: Path, way: Way) -> None:
     (tmp_path / "x.jpg").write_bytes(b"pixels")

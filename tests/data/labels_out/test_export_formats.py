@@ -101,6 +101,14 @@ def test_imagefolder_has_one_folder_per_class_below_the_export() -> None:
         assert name not in (".", "..")
 
 
+def test_classes_called_like_the_tables_get_folders_beside_them() -> None:
+    outcome = make_outcome(Path("there"))
+    classes = ("dataset_card.md", "labels.csv", "folders.csv")
+    named = replace(outcome, result=replace(outcome.result, dataset=replace(outcome.result.dataset, classes=classes)))
+    files = contents(list(find_format("imagefolder")(named)))
+    assert {name.split("/")[0] for name in files if "/" in name} == {f"{name}~2" for name in classes}
+
+
 def test_huggingface_metadata_lies_beside_the_images() -> None:
     files = export("huggingface")
     rows = read_csv(files["train/metadata.csv"])

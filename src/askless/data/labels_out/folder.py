@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from askless.data.labels_out.files import File, ItemImage
@@ -76,6 +76,8 @@ def _fill(folder: Path, files: Iterable[File], place: Callable[[int, Path], None
     made: set[Path] = set()
     n_files = 0
     for name, content in files:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise DataError(f"The file {name!r} would lie outside of the export; rename what it is called after.")
         path = folder / name
         if path.parent not in made:
             path.parent.mkdir(parents=True, exist_ok=True)
