@@ -1,12 +1,15 @@
 """An export is whole or not there, and nothing that is not its own is ever lost."""
 
 import base64
+import io
 import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 import pytest
+from PIL import Image
 
 from askless.data.labels_out.files import File, ItemImage
 from askless.data.labels_out.folder import SEAL, write_export
@@ -14,6 +17,15 @@ from askless.data.labels_out.item_images import Way, place_image
 from askless.errors import DataError
 
 FILES: list[File] = [("a.txt", [b"one", b"two"]), ("deep/er/b.txt", [b""]), ("deep/image", ItemImage(7))]
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+PIXELS = jpeg()
 
 
 def place(item: int, target: Path) -> None:
@@ -129,10 +141,10 @@ def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("way", Way)
 def test_images_are_copied_or_linked(tmp_path: Path, way: Way) -> None:
-    (tmp_path / "x.jpg").write_bytes(b"pixels")
+    (tmp_path / "x.jpg").write_bytes(PIXELS)
     target = tmp_path / "target.jpg"
     place_image("x.jpg", tmp_path, target, way)
-    assert target.read_bytes() == b"pixels"
+    assert target.read_bytes() == PIXELS
     assert target.is_symlink() == (way == Way.SYMLINK)
     assert target.samefile(tmp_path / "x.jpg") == (way != Way.COPY)
     with pytest.raises(DataError, match=r"(?s)gone\.jpg.*put it back"):
@@ -140,14 +152,14 @@ def test_images_are_copied_or_linked(tmp_path: Path, way: Way) -> None:
 
 
 def test_images_in_tars_and_uris_are_copied_only(tmp_path: Path) -> None:
-    (tmp_path / "x.jpg").write_bytes(b"pixels")
+    (tmp_path / "x.jpg").write_bytes(PIXELS)
     with tarfile.open(tmp_path / "shard.tar", "w") as tar:
         tar.add(tmp_path / "x.jpg", "deep/x.jpg")
-    uri = f"data:image/png;base64,{base64.b64encode(b'pixels').decode()}"
-    for number, image in enumerate(["shard.tar::deep/x.jpg", uri, "data:image/png,pixe%6cs"]):
+    uri = f"data:image/jpeg;base64,{base64.b64encode(PIXELS).decode()}"
+    for number, image in enumerate(["shard.tar::deep/x.jpg", uri, f"data:image/jpeg,{quote_from_bytes(PIXELS)}"]):
         target = tmp_path / f"{number}"
         place_image(image, tmp_path, target, Way.COPY)
-        assert target.read_bytes() == b"pixels"
+        assert target.read_bytes() == PIXELS
         with pytest.raises(DataError, match="nothing to link; export copies"):
             place_image(image, tmp_path, tmp_path / "other", Way.SYMLINK)
 
@@ -160,7 +172,7 @@ def test_a_hard_link_that_cannot_be_made_names_the_others(tmp_path: Path) -> Non
 
 
 def test_links_count_by_where_they_lead(tmp_path: Path) -> None:
-    (tmp_path / "x.jpg").write_bytes(b"pixels")
+    (tmp_path / "x.jpg").write_bytes(PIXELS)
 
     def link(item: int, target: Path) -> None:
         place_image("x.jpg", tmp_path, target, Way.SYMLINK)
