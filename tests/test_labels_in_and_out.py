@@ -98,15 +98,20 @@ def test_answers_come_back_from_an_export(
     assert answers_of(other) == expected
 
 
+def test_labels_that_askless_found_are_no_answers(askless: Askless, birds: Path) -> None:
+    askless("export", "birds", "--format", "sagemaker")
+    before = answers_of(birds)
+    report = json.loads(askless("import", "birds", "birds/exports/sagemaker/output.manifest", "--json"))
+    assert (report["n_accepted"], report["n_unusable"]) == (0, N_ITEMS)
+    assert "would count twice" in report["problems"][0]["reason"]
+    assert answers_of(birds) == before
+
+
 def test_labels_come_back_from_an_export(askless: Askless, birds: Path, tmp_path: Path) -> None:
     askless("export", "birds")
     labels = read_truth(birds / "exports/csv/labels.csv")
-    for form in ("sagemaker", "imagefolder", "huggingface", "fiftyone"):
+    for form in ("imagefolder", "huggingface", "fiftyone"):
         askless("export", "birds", "--format", form)
-    make_folder(tmp_path / "other", settings=QUICK)
-    askless("import", "other", "birds/exports/sagemaker/output.manifest")
-    found = {item: label for name, item, label, _ in answers_of(tmp_path / "other") if name.startswith("askless")}
-    assert found == labels
     assert {item: CLASSES[TRUTH[i]] for i, item in enumerate(ITEMS[:6])}.items() <= labels.items()
 
     pictures = {path.read_bytes(): item for item in ITEMS for path in [tmp_path / "birds-photos" / item]}
