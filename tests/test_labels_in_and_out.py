@@ -199,7 +199,9 @@ def test_aggregate_takes_a_campaign(askless: Askless, birds: Path) -> None:
     assert labels == {ITEMS[i]: CLASSES[TRUTH[i]] for i in range(6, 18)}
 
 
-def test_simulate_takes_a_campaign_and_its_run_can_be_exported(askless: Askless, tmp_path: Path) -> None:
+def test_simulate_takes_a_campaign_and_its_run_can_be_exported(
+    askless: Askless, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_folder(tmp_path / "digits", settings=QUICK, n_known=20)  # as the built-in data set is called
     settings = ["n_prototypes_per_class=2", "learner.max_epochs=5", "crowd.n_annotators=4", "batch_size=4"]
     summary = json.loads(askless("simulate", "digits", *settings, "--out", "run", "--json"))
@@ -210,6 +212,14 @@ def test_simulate_takes_a_campaign_and_its_run_can_be_exported(askless: Askless,
     assert {path.name for path in exported} >= {"a_same.png", "b_same.png"}
     card = Path("run/exports/imagefolder/dataset_card.md").read_text()
     assert "- 20 items, 6 of them with a label known beforehand" in card
+
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    askless("export", "../run", "--format", "imagefolder", "--out", "labelled")
+    assert tree(Path("labelled")) == tree(Path("../run/exports/imagefolder"))
+    for spelling in ("../digits", str(tmp_path / "digits")):
+        again = askless("simulate", spelling, *settings, "--out", "../run", "--resume", "--json")
+        assert json.loads(again) == summary
 
 
 @pytest.mark.parametrize(
