@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test fast check format bench clean
+.PHONY: help setup demo test fast check format bench interop clean
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -45,5 +45,8 @@ bench: .venv/dev.stamp ## the figures of README and docs (speed, then efficiency
 	$(BIN)/python benchmarks/one_round.py
 	$(BIN)/python benchmarks/efficiency/cifar10h.py
 
+interop: .venv/dev.stamp ## exports read by the libraries they are for (downloads 2.3 GB once)
+	$(BIN)/python tests/interop/run.py
+
 clean: ## remove what the targets made
-	rm -rf .venv runs .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-interop runs .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 from askless import cli
 from askless.cli import simulate as command
 from askless.cli import sweep as display
+from askless.report.groups import Group
 from askless.simulate.sweep import Standing, State
 from askless.simulate.variants import expand
 from worker_threads import work_in_threads
@@ -160,6 +162,17 @@ def test_dozens_of_runs_stay_readable() -> None:
     ]
     assert len(lines) == 6
     assert foot.strip() == "40 runs: 1 failed, 2 running, 12 finished, 25 waiting (34 not shown)"
+
+
+def test_values_in_brackets_are_shown_as_they_are() -> None:
+    values = ["[cat,dog]", "[/a]"]
+    runs = [Standing(replace(expand()[0], varied={"classes": value}), Path(value)) for value in values]
+    group = Group("classes=[/a]", ())
+    console = Console(width=150)
+    with console.capture() as capture:
+        console.print(display.progress_table(runs, max_rows=6), display._grouped_table([group]))
+    for value in (*values, group.name):
+        assert value in capture.get()
 
 
 def test_one_table_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ A setting is found at one place only. Later sources win: defaults, `experiment` 
 (`paper_names`).
 """
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -324,6 +325,16 @@ class SimulationConfig(CampaignConfig):
     @property
     def campaign(self) -> CampaignConfig:
         return CampaignConfig(**{name: getattr(self, name) for name in CampaignConfig.model_fields})
+
+    def with_absolute_paths(self) -> Self:
+        """The same data, also for a process that is elsewhere."""
+        places = {"dataset": self.dataset, "features": self.features, "images": self.images}
+        made_up = ("digits", "synthetic")
+        found = {key: os.path.abspath(path) for key, path in places.items() if path and path not in made_up}
+        if self.crowd.recorded is None:
+            return self.model_copy(update=found)
+        crowd = self.crowd.model_copy(update={"recorded": os.path.abspath(self.crowd.recorded)})
+        return self.model_copy(update=found | {"crowd": crowd})
 
     def to_settings(self) -> dict[str, Any]:
         """All settings as a TOML file holds them: groups are tables, what is none is left out."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from askless.cli.rounds import going_on
@@ -90,7 +91,7 @@ def progress_table(standings: Sequence[Standing], max_rows: int) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     urgent = sorted(standings, key=lambda standing: list(STYLES).index(standing.state))
     for standing in urgent[:max_rows]:
-        varied = [standing.variant.varied[key] for key in keys]
+        varied = [escape(standing.variant.varied[key]) for key in keys]
         table.add_row(*varied, standing.state, *_cells(standing), style=STYLES[standing.state])
     counted = ", ".join(f"{count[state]} {state}" for state in STYLES if count[state])
     n_hidden = max(0, len(standings) - max_rows)
@@ -122,7 +123,7 @@ def _grouped_table(groups: Sequence[Group]) -> Table:
     for group in groups:
         costs = [group.spread_to_reach(f"{level:.2f}") for level in ACCURACY_LEVELS]
         table.add_row(
-            group.name,
+            escape(group.name),
             str(len(group.runs)),
             *(_spread_cell(cost, decimals) for cost in (*costs, group.spread("annotations_per_item"))),
             _spread_cell(group.spread("accuracy"), lambda value: decimals(value, 3)),

@@ -115,6 +115,18 @@ def look_at(content: bytes, *, at_least: int | None = None) -> Picture:
             raise DataError(_reason(error)) from error
 
 
+def read_orientation(content: bytes) -> int:
+    """How EXIF says that an image is to be turned, a key of `UPRIGHT`; 1 if it is not, or cannot be read."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        try:
+            with Image.open(io.BytesIO(content), formats=_formats()) as opened:
+                found = _orientation(opened)
+        except Exception:  # a decoder may raise anything when its input is broken
+            return 1
+    return found if found in UPRIGHT else 1
+
+
 def _take(opened: Image.Image, at_least: int | None) -> Picture:
     width, height = opened.size
     if width * height > MAX_PIXELS:

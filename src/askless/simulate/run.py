@@ -55,6 +55,7 @@ def simulate(
         ConfigError: the folder is there and `resume` is false, or belongs to another configuration.
         DataError, StoreError: data or log cannot be used; a folder made by this call is removed again.
     """
+    config = config.with_absolute_paths()
     with threadpool_limits(limits=1, user_api="blas"):  # features do not depend on how many cores there are
         source = load(config)
         crowd = make_crowd(config, source)
@@ -87,12 +88,12 @@ def simulate(
 
 
 def read_config(folder: Path) -> SimulationConfig:
-    """The configuration that a run folder was made with.
+    """The configuration that a run folder was made with, its data named by absolute paths.
 
     Raises:
         ConfigError: it is no run folder, or its config.toml is damaged.
     """
-    return config_from_settings(read_sealed(folder / CONFIG_FILE, "run"))
+    return config_from_settings(read_sealed(folder / CONFIG_FILE, "run")).with_absolute_paths()
 
 
 def write_config(config: SimulationConfig, folder: Path) -> None:

@@ -83,6 +83,7 @@ def sweep(
         ConfigError: the folder is there and `resume` is false, it belongs to another sweep, or another process is at
             work in it.
     """
+    variants = [replace(variant, config=variant.config.with_absolute_paths()) for variant in variants]
     made: list[Path] = []
     if resume:
         _check_same_variants(folder, variants)
@@ -105,7 +106,7 @@ def read_sweep(folder: Path) -> list[Variant]:
         ConfigError: it is no sweep folder, or its sweep.toml was changed.
     """
     return [
-        Variant(run["name"], run["varied"], config_from_settings(run["settings"]))
+        Variant(run["name"], run["varied"], config_from_settings(run["settings"]).with_absolute_paths())
         for run in read_sealed(folder / SWEEP_FILE, "sweep")["run"]
     ]
 

@@ -36,7 +36,10 @@ LABEL_STUDIO: list[Any] = [
                 "lead_time": 2.25,
                 "result": [{"type": "choices", "from_name": "c", "value": {"choices": ["cat"]}}],
             },
+            {"completed_by": 4, "was_cancelled": True, "result": []},
             {"completed_by": {"id": 1, "email": "e@x"}, "was_cancelled": True, "result": []},
+            {"completed_by": 5, "was_cancelled": True, "result": []},
+            {"completed_by": 5, "result": [{"type": "choices", "value": {"choices": ["dog"]}}]},
             {"completed_by": {"id": 1}, "result": [{"type": "choices", "value": {"choices": ["cat", "dog"]}}]},
             {"completed_by": 9, "ground_truth": True, "result": []},
         ],
@@ -59,6 +62,7 @@ MANIFEST = """{"source-ref": "s3://b/a.jpg", "job": 1, "job-metadata": {"class-n
 
 {"source-ref": "s3://b/c.jpg"}
 {"source-ref": "s3://b/d.jpg", "job": 0, "job-metadata": {}}
+{"source-ref": "s3://b/e.jpg", "askless": 0, "askless-metadata": {"class-name": "cat"}}
 {"job": 0}
 not json
 """
@@ -76,6 +80,14 @@ def test_crowd_table(tmp_path: Path) -> None:
         Unusable(3, "it has no label"),
         Unusable(4, "it has 2 fields, the header 5"),
     ]
+
+
+def test_times_in_a_crowd_table_are_read_as_replay_reads_them(tmp_path: Path) -> None:
+    lines = ["task,worker,label,rt_ms", *(f"a,{row},cat,{time}" for row, time in enumerate(["12.6", "", "-1", "nan"]))]
+    answers = [answer for answer in read(tmp_path / "x.csv", "\n".join(lines)) if isinstance(answer, GivenAnswer)]
+    assert [answer.response_ms for answer in answers] == [13, None, None, None]
+    with pytest.raises(DataError, match="exactly one column 'response_ms' or 'rt_ms'"):
+        read(tmp_path / "x.csv", "task,worker,label,rt_ms,response_ms\n")
 
 
 def test_crowd_table_in_parquet(tmp_path: Path) -> None:
@@ -109,6 +121,7 @@ def test_label_studio_export(tmp_path: Path) -> None:
     assert read(tmp_path / "x.json", json.dumps(LABEL_STUDIO)) == [
         GivenAnswer(1, "4", image, ("cat",), 2250),
         GivenAnswer(1, "e@x", image, None),
+        GivenAnswer(1, "5", image, ("dog",)),
         Unusable(1, "an annotation has 2 choices instead of one"),
         Unusable(1, "it is marked as ground truth; known labels belong to items.csv"),
         GivenAnswer(2, "ann", ("b",), ("dog",)),
@@ -126,8 +139,9 @@ def test_sagemaker_manifest(tmp_path: Path) -> None:
         GivenAnswer(2, "job (automatic)", ("s3://b/b.jpg",), ("dog",)),
         Unusable(4, "it has no label"),
         Unusable(5, "job has no class-name"),
-        Unusable(6, "it is no JSON object with a source-ref"),
+        Unusable(6, "askless found this label; what it rests on would count twice"),
         Unusable(7, "it is no JSON object with a source-ref"),
+        Unusable(8, "it is no JSON object with a source-ref"),
     ]
 
 

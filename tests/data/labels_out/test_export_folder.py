@@ -1,12 +1,15 @@
 """An export is whole or not there, and nothing that is not its own is ever lost."""
 
 import base64
+import io
 import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote_from_bytes
 
 import pytest
+from PIL import Image
 
 from askless.data.labels_out.files import File, ItemImage
 from askless.data.labels_out.folder import SEAL, write_export
@@ -16,19 +19,30 @@ from askless.errors import DataError
 FILES: list[File] = [("a.txt", [b"one", b"two"]), ("deep/er/b.txt", [b""]), ("deep/image", ItemImage(7))]
 
 
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+PIXELS = jpeg()
+
+
 def place(item: int, target: Path) -> None:
     target.write_text(f"image {item}")
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Without the seal, in which there is when an image was written."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def test_files_and_images_are_written_and_an_own_export_is_replaced(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "out"
     assert write_export(folder, FILES, place) == 3
     first = tree(folder)
-    assert {name: first[name] for name in first if name != SEAL} == {
+    assert first == {
         "a.txt": b"onetwo",
         "deep/er/b.txt": b"",
         "deep/image": b"image 7",
@@ -36,7 +50,7 @@ def test_files_and_images_are_written_and_an_own_export_is_replaced(tmp_path: Pa
     write_export(folder, FILES, place)
     assert tree(folder) == first
     write_export(folder, FILES[:1], place)
-    assert set(tree(folder)) == {"a.txt", SEAL}
+    assert set(tree(folder)) == {"a.txt"}
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
 
@@ -90,6 +104,21 @@ def test_a_failure_on_the_way_leaves_all_as_it_was(tmp_path: Path, is_there: boo
     assert folder.exists() == is_there
 
 
+@pytest.mark.parametrize("name", ["a.txt", "deep/image"])
+def test_an_edit_that_keeps_the_size_is_not_lost(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "out"
+    write_export(folder, FILES, place)
+    path = folder / name
+    times = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    if name == "a.txt":
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    else:
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + 1_000_000_000))
+    with pytest.raises(DataError, match="is no export as askless left it"):
+        write_export(folder, FILES, place)
+
+
 def test_places_that_cannot_be_written_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"file/out cannot be written .*--out"):
@@ -103,12 +132,19 @@ def test_places_that_cannot_be_written_are_one_sentence(tmp_path: Path, monkeypa
         write_export(here, FILES, place, is_forced=True)
 
 
+@pytest.mark.parametrize("name", ["/etc/x", "deep/../../x", ".."])
+def test_nothing_is_written_outside(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="would lie outside of the export"):
+        write_export(tmp_path / "out", [(name, [b"mine"])], place)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("way", Way)
 def test_images_are_copied_or_linked(tmp_path: Path, way: Way) -> None:
-    (tmp_path / "x.jpg").write_bytes(b"pixels")
+    (tmp_path / "x.jpg").write_bytes(PIXELS)
     target = tmp_path / "target.jpg"
     place_image("x.jpg", tmp_path, target, way)
-    assert target.read_bytes() == b"pixels"
+    assert target.read_bytes() == PIXELS
     assert target.is_symlink() == (way == Way.SYMLINK)
     assert target.samefile(tmp_path / "x.jpg") == (way != Way.COPY)
     with pytest.raises(DataError, match=r"(?s)gone\.jpg.*put it back"):
@@ -116,14 +152,14 @@ def test_images_are_copied_or_linked(tmp_path: Path, way: Way) -> None:
 
 
 def test_images_in_tars_and_uris_are_copied_only(tmp_path: Path) -> None:
-    (tmp_path / "x.jpg").write_bytes(b"pixels")
+    (tmp_path / "x.jpg").write_bytes(PIXELS)
     with tarfile.open(tmp_path / "shard.tar", "w") as tar:
         tar.add(tmp_path / "x.jpg", "deep/x.jpg")
-    uri = f"data:image/png;base64,{base64.b64encode(b'pixels').decode()}"
-    for number, image in enumerate(["shard.tar::deep/x.jpg", uri, "data:image/png,pixe%6cs"]):
+    uri = f"data:image/jpeg;base64,{base64.b64encode(PIXELS).decode()}"
+    for number, image in enumerate(["shard.tar::deep/x.jpg", uri, f"data:image/jpeg,{quote_from_bytes(PIXELS)}"]):
         target = tmp_path / f"{number}"
         place_image(image, tmp_path, target, Way.COPY)
-        assert target.read_bytes() == b"pixels"
+        assert target.read_bytes() == PIXELS
         with pytest.raises(DataError, match="nothing to link; export copies"):
             place_image(image, tmp_path, tmp_path / "other", Way.SYMLINK)
 
@@ -136,7 +172,7 @@ def test_a_hard_link_that_cannot_be_made_names_the_others(tmp_path: Path) -> Non
 
 
 def test_links_count_by_where_they_lead(tmp_path: Path) -> None:
-    (tmp_path / "x.jpg").write_bytes(b"pixels")
+    (tmp_path / "x.jpg").write_bytes(PIXELS)
 
     def link(item: int, target: Path) -> None:
         place_image("x.jpg", tmp_path, target, Way.SYMLINK)

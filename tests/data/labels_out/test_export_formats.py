@@ -101,6 +101,14 @@ def test_imagefolder_has_one_folder_per_class_below_the_export() -> None:
         assert name not in (".", "..")
 
 
+def test_classes_called_like_the_tables_get_folders_beside_them() -> None:
+    outcome = make_outcome(Path("there"))
+    classes = ("dataset_card.md", "labels.csv", "folders.csv")
+    named = replace(outcome, result=replace(outcome.result, dataset=replace(outcome.result.dataset, classes=classes)))
+    files = contents(list(find_format("imagefolder")(named)))
+    assert {name.split("/")[0] for name in files if "/" in name} == {f"{name}~2" for name in classes}
+
+
 def test_huggingface_metadata_lies_beside_the_images() -> None:
     files = export("huggingface")
     rows = read_csv(files["train/metadata.csv"])
@@ -153,12 +161,12 @@ def test_sagemaker_manifest_has_a_line_per_item() -> None:
         "source-ref": "a/x.jpg",
         "askless": 0,
         "askless-metadata": {
-            "class-name": "cat", "confidence": 0.9, "human-annotated": "yes",
+            "class-name": "cat", "confidence": 0.9, "human-annotated": "no",
             "creation-date": "2020-09-13T12:26:40.250000", "type": "groundtruth/image-classification",
             "job-name": "labeling-job/askless", "annotations": 2, "decided-by": "both", "status": "confident",
         },
     }  # fmt: skip
-    assert [line["askless-metadata"]["human-annotated"] for line in lines] == ["yes", "yes", "yes", "no", "yes"]
+    assert [line["askless-metadata"]["human-annotated"] for line in lines] == ["no", "no", "no", "no", "yes"]
 
 
 def test_crowdkit_table_has_a_row_per_annotation_and_no_skips() -> None:
@@ -206,6 +214,7 @@ def test_the_card_counts_and_says_what_the_accuracy_is() -> None:
     assert "| skill, as estimated | 0.600 | 0.750 | 0.900 |" in card
     assert "- Features: small from somewhere, Apache-2.0\n" in card
     assert "ann" not in card.replace("annot", "")
+    assert "links lead to the very files" in card
     assert "No foreign weights" in export("csv", licences=())["dataset_card.md"].decode()
 
 

@@ -32,10 +32,10 @@ class Unusable:
     reason: str
 
 
-def milliseconds(seconds: object) -> int | None:
-    """A number of seconds, perhaps as text, as milliseconds; none if it is no time."""
+def milliseconds(time: object, per_unit: int) -> int | None:
+    """A number, perhaps as text, of units of so many milliseconds; none if it is no time."""
     try:
-        value = float(seconds) * 1000  # type: ignore[arg-type]
+        value = float(time) * per_unit  # type: ignore[arg-type]
         return round(value) if 0 <= value < 2**53 else None
     except (TypeError, ValueError, OverflowError):
         return None

@@ -9,7 +9,8 @@ from askless.data.answers_in.json_stream import read_array
 
 
 def read_label_studio(path: Path) -> Iterator[GivenAnswer | Unusable]:
-    """The rows are tasks. A cancelled annotation is a skip, `lead_time` the time to answer.
+    """The rows are tasks. A cancelled annotation is a skip, unless its annotator has chosen as well; `lead_time` is
+    the time to answer.
 
     The item is `data.item`, or else named by any other text in `data`. An annotation that is marked as ground truth
     is not taken: it would count as an ordinary answer, and known labels belong to items.csv.
@@ -24,8 +25,11 @@ def read_label_studio(path: Path) -> Iterator[GivenAnswer | Unusable]:
             continue
         data = task.get("data")
         items = _names_of_item(data if isinstance(data, dict) else {})
-        for annotation in annotations:
-            yield _answer(row, items, annotation)
+        answers = [_answer(row, items, annotation) for annotation in annotations]
+        have_chosen = {given.annotator for given in answers if isinstance(given, GivenAnswer) and given.labels}
+        for given in answers:
+            if isinstance(given, Unusable) or given.labels or given.annotator not in have_chosen:
+                yield given
 
 
 def _names_of_item(data: dict[str, Any]) -> tuple[str, ...]:
@@ -41,7 +45,7 @@ def _answer(row: int, items: tuple[str, ...], annotation: Any) -> GivenAnswer | 
         return Unusable(row, "it is marked as ground truth; known labels belong to items.csv")
     results = [result for result in annotation["result"] if isinstance(result, dict)]
     annotator = _annotator(annotation, results)
-    response_ms = milliseconds(annotation.get("lead_time"))
+    response_ms = milliseconds(annotation.get("lead_time"), per_unit=1000)
     if annotation.get("was_cancelled") is True:
         return GivenAnswer(row, annotator, items, None, response_ms)
     chosen = [name for result in results if result.get("type") == "choices" for name in _choices(result)]

@@ -43,7 +43,7 @@ def read_mturk(path: Path) -> Iterator[GivenAnswer | Unusable]:
             row["WorkerId"],
             tuple(row[name] for name in inputs if row[name]),
             labels,
-            milliseconds(row.get("WorkTimeInSeconds")),
+            milliseconds(row.get("WorkTimeInSeconds"), per_unit=1000),
             "rejected by the requester" if is_rejected else None,
         )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from askless.data.answers_in.given import GivenAnswer, Unusable
+from askless.data.labels_out.sagemaker import JOB
 from askless.errors import DataError
 
 MAX_LINE = 1 << 24
@@ -16,7 +17,8 @@ def read_sagemaker(path: Path) -> Iterator[GivenAnswer | Unusable]:
     """A job counts as one annotator, named by its label attribute: the manifest does not say who answered.
 
     Labels that SageMaker's own learner gave (`human-annotated` is no) are those of another annotator, whose name ends
-    in " (automatic)": they err in another way.
+    in " (automatic)": they err in another way. Labels that askless exported are not taken: they rest on answers that
+    would count twice.
 
     Raises:
         DataError: the file cannot be read.
@@ -46,6 +48,8 @@ def _answers(row: int, line: bytes) -> Iterator[GivenAnswer | Unusable]:
 
 
 def _answer(row: int, item: str, job: str, metadata: dict[str, Any]) -> GivenAnswer | Unusable:
+    if job == JOB:
+        return Unusable(row, "askless found this label; what it rests on would count twice")
     label = metadata.get("class-name")
     if not isinstance(label, str):
         return Unusable(row, f"{job} has no class-name")

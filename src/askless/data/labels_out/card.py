@@ -47,6 +47,9 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     yield "\n## Licences\n"
     yield from [f"- {line}" for line in outcome.licences] or ["No foreign weights were used."]
     yield "- The licence of the images is that of their source; askless does not know it."
+    if outcome.result.dataset.images is not None:
+        yield "\n## Metadata of images\n"
+        yield "Copies of images hold no EXIF (place, time, camera) but how to turn them; links lead to the very files."
 
 
 def _counts(values: list[str], kinds: list[ItemStatus] | list[DecidedBy]) -> Iterator[tuple[str, int]]:

@@ -2,16 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
-from hashlib import blake2b
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b, file_digest
+from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from askless.data.labels_out.files import File, ItemImage
 from askless.errors import DataError
 
 SEAL = ".askless-export"
-"""Holds a digest over names and sizes of all files of the export: who finds it right may replace the folder."""
+"""Holds a digest over the export, see `_sealed`: who finds it right may replace the folder."""
 
 
 def write_export(
@@ -74,8 +74,11 @@ def _check_may_be_moved(folder: Path, aside: Path, is_forced: bool) -> None:
 
 def _fill(folder: Path, files: Iterable[File], place: Callable[[int, Path], None]) -> int:
     made: set[Path] = set()
+    tables = []
     n_files = 0
     for name, content in files:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise DataError(f"The file {name!r} would lie outside of the export; rename what it is called after.")
         path = folder / name
         if path.parent not in made:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,25 +88,40 @@ def _fill(folder: Path, files: Iterable[File], place: Callable[[int, Path], None
         else:
             with path.open("wb") as file:
                 file.writelines(content)
+            tables.append(name)
         n_files += 1
-    (folder / SEAL).write_text(_digest(folder))
+    (folder / SEAL).write_text(_sealed(folder, tables), encoding="utf-8")
     os.sync()  # one call for all files; fsync of 10,000 copies takes a minute
     return n_files
 
 
 def _is_untouched(folder: Path) -> bool:
     try:
-        return folder.is_dir() and not folder.is_symlink() and (folder / SEAL).read_text() == _digest(folder)
+        if folder.is_symlink():
+            return False
+        seal = (folder / SEAL).read_text(encoding="utf-8")
+        return seal == _sealed(folder, seal.splitlines()[1:])
     except (OSError, UnicodeDecodeError):
         return False
 
 
-def _digest(folder: Path) -> str:
-    """Over the relative path and size of every file; a symbolic link counts by where it leads."""
+def _sealed(folder: Path, tables: Sequence[str]) -> str:
+    """A digest over the relative paths of all files, and a line for each table, which counts by its content.
+
+    Of a symbolic link counts where it leads, of any other image its size and when it was last changed.
+    """
     digest = blake2b(digest_size=16)
+    contents = {folder / name for name in tables}
     for path in sorted(folder.rglob("*")):
         if path.name == SEAL and path.parent == folder:
             continue
-        what = path.readlink() if path.is_symlink() else "" if path.is_dir() else path.stat().st_size
+        what: object = ""
+        if path.is_symlink():
+            what = path.readlink()
+        elif path in contents:
+            with path.open("rb") as file:
+                what = file_digest(file, blake2b).hexdigest()
+        elif not path.is_dir():
+            what = (path.stat().st_size, path.stat().st_mtime_ns)
         digest.update(f"{path.relative_to(folder).as_posix()}\0{what}\n".encode())
-    return digest.hexdigest()
+    return "\n".join([digest.hexdigest(), *tables])

@@ -6,12 +6,14 @@ import urllib.parse
 from enum import StrEnum
 from pathlib import Path
 
+from askless.data.labels_out.bare_image import without_metadata
 from askless.data.shard import SEPARATOR, read_source
 from askless.errors import DataError
 
 
 class Way(StrEnum):
-    """copy: the bytes. hardlink: a second name, on the same disk only. symlink: the absolute path of the image."""
+    """copy: the image without metadata. hardlink: a second name of the very file, on the same disk only. symlink: its
+    absolute path."""
 
     COPY = "copy"
     HARDLINK = "hardlink"
@@ -34,7 +36,7 @@ def place_image(image: str, root: Path, target: Path, way: Way) -> None:
         raise DataError(f"The image {image[:80]} is no file of its own, so there is nothing to link; export copies.")
     source = (root / image).absolute()
     if way == Way.COPY:
-        target.write_bytes(_content(image, root))
+        target.write_bytes(_bare(image, root))
     elif not source.is_file():
         raise DataError(f"The image {source} is gone; put it back.")
     elif way == Way.SYMLINK:
@@ -48,11 +50,15 @@ def place_image(image: str, root: Path, target: Path, way: Way) -> None:
             ) from error
 
 
+def _bare(image: str, root: Path) -> bytes:
+    try:
+        return without_metadata(_content(image, root))
+    except DataError as error:
+        raise DataError(f"The image {image[:80]} cannot be copied ({error}); put it back.") from error
+
+
 def _content(image: str, root: Path) -> bytes:
     if image.startswith("data:"):
         head, _, body = image.partition(",")
         return base64.b64decode(body) if head.endswith(";base64") else urllib.parse.unquote_to_bytes(body)
-    try:
-        return read_source(root, image)
-    except DataError as error:
-        raise DataError(f"The image {image} cannot be copied ({error}); put it back.") from error
+    return read_source(root, image)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from itertools import count
 from pathlib import PurePosixPath
 
 from askless.types import Dataset
@@ -13,17 +12,24 @@ MAX_BYTES = 200
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 """What Windows keeps for devices."""
 
+OUR_FILES = ("dataset_card.md", "labels.csv", "folders.csv", "metadata.csv")
+"""May lie beside what is named here."""
+
 
 def safe_names(texts: Iterable[str]) -> list[str]:
     """A file name without folders for each text, all different, also where upper and lower case are the same.
 
     A name depends on the texts before it only, so it stays when more are appended.
     """
-    taken: set[str] = set()
+    taken = set(OUR_FILES)
+    next_number: dict[str, int] = {}
     names = []
     for text in texts:
-        plain = _plain(text)
-        name = next(name for name in _candidates(plain) if name.casefold() not in taken)
+        name = plain = _plain(text)
+        while name.casefold() in taken:
+            number = next_number.get(plain.casefold(), 2)
+            next_number[plain.casefold()] = number + 1
+            name = f"{plain}~{number}"
         taken.add(name.casefold())
         names.append(name)
     return names
@@ -44,15 +50,10 @@ def _plain(text: str) -> str:
     return f"_{name}" if not name or RESERVED.fullmatch(name) else name
 
 
-def _candidates(plain: str) -> Iterable[str]:
-    yield plain
-    for number in count(2):
-        yield f"{plain}~{number}"
-
-
 def _ending(image: str) -> str:
     """`.jpg`, say; nothing if there is none to be trusted."""
-    if image.startswith("data:image/"):
-        return "." + image.removeprefix("data:image/").partition(";")[0]
-    ending = PurePosixPath(image).suffix
+    if image.startswith("data:"):
+        ending = "." + image.removeprefix("data:image/").partition(";")[0]
+    else:
+        ending = PurePosixPath(image).suffix
     return ending if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", ending) else ""

@@ -7,7 +7,7 @@ from askless.data.labels_out.files import File, json_lines
 from askless.data.labels_out.outcome import DecidedBy, Outcome
 
 JOB = "askless"
-"""The label attribute; all that is known about the label is in `askless-metadata`."""
+"""The label attribute, no annotator when it comes back; the rest about a label is in `askless-metadata`."""
 
 
 def to_sagemaker(outcome: Outcome) -> Iterator[File]:
@@ -20,7 +20,7 @@ def to_sagemaker(outcome: Outcome) -> Iterator[File]:
             f"{JOB}-metadata": {
                 "class-name": row["label"],
                 "confidence": row["probability"],
-                "human-annotated": "no" if row["decided_by"] in (DecidedBy.MACHINE, DecidedBy.NOBODY) else "yes",
+                "human-annotated": "yes" if row["decided_by"] == DecidedBy.KNOWN else "no",
                 "creation-date": made_at,
                 "type": "groundtruth/image-classification",
                 "job-name": f"labeling-job/{JOB}",
