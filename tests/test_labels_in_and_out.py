@@ -192,6 +192,22 @@ def test_bad_input_is_one_sentence(askless: Askless, birds: Path, arguments: lis
     assert not (birds / "exports").exists()
 
 
+def test_what_nobody_has_decided_on_is_in_no_folder(
+    askless: Askless, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_some(make_folder(tmp_path / "birds", has_features=False, n_prototypes=0))
+    monkeypatch.setattr(sys, "argv", ["askless", "export", "birds", "--format", "imagefolder"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "12 of 24 labels say nothing" in capsys.readouterr().err
+    exported = Path("birds/exports/imagefolder")
+    assert len(list(exported.glob("*/*.png"))) == 12
+    with (exported / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file_name"] == "" for row in rows] == [row["decided_by"] == "nobody" for row in rows]
+    assert len(rows) == 24
+
+
 def test_aggregate_takes_a_campaign(askless: Askless, birds: Path) -> None:
     summary = json.loads(askless("aggregate", "birds", "--json", "-o", "labels.csv"))
     assert (summary["n_items"], summary["n_annotators"], summary["n_annotations"]) == (12, 3, 34)

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from askless.campaign import Campaign
-from askless.cli.terminal import new_app
+from askless.cli.terminal import new_app, note
 from askless.data.labels_out.folder import write_export
 from askless.data.labels_out.formats import FORMATS, find_format
 from askless.data.labels_out.item_images import Way, place_image
+from askless.data.labels_out.outcome import DecidedBy
 from askless.errors import ConfigError
 from askless.simulate.run import open_run
 from askless.workspace import feature_licences, open_campaign, take_outcome
@@ -54,6 +55,12 @@ def export(
         lambda item, target: place_image(images[item], root, target, way),
         is_forced=is_forced,
     )
+    n_undecided = int((outcome.decided_by == DecidedBy.NOBODY).sum())
+    if n_undecided:
+        note(
+            f"{n_undecided} of {len(outcome.items)} labels say nothing: nobody has labelled the item, and no machine has "
+            "(decided_by: nobody)."
+        )
     if as_json:
         print(json.dumps({"format": form, "folder": str(folder), "n_items": len(outcome.items), "n_files": n_files}))
     else:

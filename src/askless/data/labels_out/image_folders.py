@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from askless.data.labels_out.files import File, ItemImage, csv_bytes, json_bytes
 from askless.data.labels_out.names import image_names, safe_names
-from askless.data.labels_out.outcome import Outcome
+from askless.data.labels_out.outcome import DecidedBy, Outcome
 from askless.data.labels_out.plain import as_text, label_table
 from askless.errors import DataError
 
@@ -12,14 +14,17 @@ from askless.errors import DataError
 def to_imagefolder(outcome: Outcome) -> Iterator[File]:
     """One folder per class, as torchvision reads it; folders.csv says which class a folder is, labels.csv all the rest.
 
-    A class that no item has gets no folder. torchvision numbers classes by the sorted names of their folders.
+    An item that nobody has decided on is in no folder, only in labels.csv; a class that no item has gets no folder.
+    torchvision numbers classes by the sorted names of their folders.
     """
     folders = safe_names(outcome.classes)
     names = _image_names(outcome)
-    for i, label in enumerate(outcome.result.label):
-        yield f"{folders[label]}/{names[i]}", ItemImage(i)
+    is_decided = outcome.decided_by != DecidedBy.NOBODY
+    files = [f"{folders[y]}/{names[i]}" if is_decided[i] else "" for i, y in _numbered(outcome)]
+    for i in np.flatnonzero(is_decided).tolist():
+        yield files[i], ItemImage(i)
     yield "folders.csv", csv_bytes(("folder", "class"), zip(folders, outcome.classes, strict=True))
-    yield _table_with_files(outcome, "labels.csv", [f"{folders[y]}/{names[i]}" for i, y in _numbered(outcome)])
+    yield _table_with_files(outcome, "labels.csv", files)
 
 
 def to_huggingface(outcome: Outcome) -> Iterator[File]:
