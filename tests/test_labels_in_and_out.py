@@ -241,7 +241,7 @@ def test_simulate_takes_a_campaign_and_its_run_can_be_exported(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"n_known": 20, "has_features": False}, "has no features.npy; make it by `askless embed birds`"),
+        ({"n_known": 20, "has_features": False}, "has no features.npy; make it by `askless embed "),
         ({"n_known": 1, "n_prototypes": 0}, "known labels of 1 classes"),
         ({"n_known": 0, "n_prototypes": 0}, "known labels of 0 classes"),
     ],

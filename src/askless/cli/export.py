@@ -58,8 +58,8 @@ def export(
     n_undecided = int((outcome.decided_by == DecidedBy.NOBODY).sum())
     if n_undecided:
         note(
-            f"{n_undecided} of {len(outcome.items)} labels say nothing: nobody has labelled the item, and no machine has "
-            "(decided_by: nobody)."
+            f"{n_undecided} of {len(outcome.items)} labels say nothing: nobody has labelled the item, and no machine "
+            "has (decided_by: nobody)."
         )
     if as_json:
         print(json.dumps({"format": form, "folder": str(folder), "n_items": len(outcome.items), "n_files": n_files}))
