@@ -5,8 +5,7 @@
     confusion    C_j[y, .]  Dirichlet(S * B_j[y, .]) prior, and what j has been seen to do
 
 The strength S is, in the end, that under which the labels are most likely (empirical Bayes). Nothing is known
-beforehand but a guess of the skill, and a handful of answers outweighs it. EM is that of `aggregate`, with an M-step of
-its own.
+beforehand but a guess of the skill, outweighed by a handful of answers. EM is that of `aggregate`, M-step apart.
 """
 
 from dataclasses import replace
