@@ -34,8 +34,10 @@ from askless.embed.basic import BasicEncoder
 from askless.embed.efficientnet_lite import build_graph
 from askless.embed.encoder import Encoder
 from askless.embed.models import LITE, MODELS, open_encoder
+from askless.embed.preprocessing import Pixels, Preprocessing
 from askless.embed.run import count_cores, embed
 from askless.embed.weights import read_packaged
+from askless.types import Float32Array
 
 N_IMAGES = 192
 REPEATS = 3
@@ -127,10 +129,47 @@ def compare_speed(folder: CampaignFolder, encoder: Encoder, *, is_decoded: bool 
     )
 
 
-def peak_megabytes(folder: CampaignFolder) -> float:
+class Constant(Encoder):
+    """As many numbers as a network gives, without one: what is left is the way of rows to the disk."""
+
+    preprocessing = Preprocessing(8, None, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    dimension = 1280
+    batch_size = 8
+
+    def __init__(self) -> None:
+        self.info = {"model": "constant"}
+
+    def encode(self, pixels: Pixels) -> Float32Array:
+        return np.ones((len(pixels), self.dimension), np.float32)
+
+
+def make_undecoded_campaign(root: Path, n: int) -> CampaignFolder:
+    """A campaign without image files, for `Constant`."""
+    root.mkdir()
+    folder = CampaignFolder(root)
+    rows = (ItemRow(f"{i}.jpg", f"{i}.jpg", 8, 8, 1, f"{i:032x}", "", "") for i in range(n))
+    folder.items.write_text(to_csv([ItemRow._fields, *rows]))
+    return folder
+
+
+def open_nothing(table: ItemTable, i: int, *, at_least: int | None = None) -> Image.Image:
+    return Image.new("RGB", (8, 8))
+
+
+def peak_megabytes(folder: CampaignFolder, what: str) -> float:
     """Of a process that embeds the campaign, all of Python and onnxruntime included (Linux)."""
-    done = subprocess.run([sys.executable, __file__, str(folder.root)], check=True, capture_output=True, text=True)
-    return int(done.stdout) / 1024
+    command = [sys.executable, __file__, what, str(folder.root)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
+
+
+def embed_and_print_peak(what: str, folder: CampaignFolder) -> None:
+    if what == "undecoded":
+        with mock.patch.object(ItemTable, "open_image", open_nothing):
+            embed(folder, Constant())
+    else:
+        embed(folder, open_encoder(LITE))
+    (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    print(line)
 
 
 def linear_probe(rows: npt.NDArray[np.float32], truth: npt.NDArray[np.int64], n_labelled: int) -> float:
@@ -158,10 +197,8 @@ def compare_probes(root: Path) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) == 2:
-        embed(CampaignFolder(Path(sys.argv[1])), open_encoder(LITE))
-        (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-        print(line)
+    if len(sys.argv) == 3:
+        embed_and_print_peak(sys.argv[1], CampaignFolder(Path(sys.argv[2])))
         return
     print(
         f"{platform.machine()}, {count_cores()} cores, Python {platform.python_version()}, "
@@ -178,7 +215,10 @@ def main() -> None:
         print("\npeak memory, MB, of a process that embeds")
         for n in (128, 1024):
             folder = make_campaign(root / f"n{n}", photographs(n, 500, 375))
-            print(f"{n:6} images  {peak_megabytes(folder):6.0f}", flush=True)
+            print(f"{n:7} images                           {peak_megabytes(folder, 'decoded'):6.0f}", flush=True)
+        for n in (10_000, 100_000, 200_000):
+            folder = make_undecoded_campaign(root / f"undecoded{n}", n)
+            print(f"{n:7} rows of 1,280, nothing decoded    {peak_megabytes(folder, 'undecoded'):6.0f}", flush=True)
         print("\naccuracy of a linear probe")
         compare_probes(root / "digits")
 

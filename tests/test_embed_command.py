@@ -26,10 +26,11 @@ def run(*arguments: object) -> tuple[str, str]:
     return result.stdout, " ".join(result.stderr.split())
 
 
-def test_basic_features_say_what_better_ones_would_save(folder: CampaignFolder) -> None:
+def test_basic_features_say_what_is_known_of_them(folder: CampaignFolder) -> None:
     out, err = run("embed", folder.root, "--model", "basic")
     assert "20 items" in out
     assert str(folder.features) in out
+    assert "98.5 % by basic and 93.6 % by efficientnet-lite0 (benchmarks/embedding.py)" in err
     assert "pip install 'askless[onnx]'" in err
     assert np.load(folder.features).shape[0] == 20
     out, _ = run("embed", folder.root, "--model", "basic")

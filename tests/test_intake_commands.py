@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -64,6 +65,16 @@ def test_init_then_add(askless: Command) -> None:
     code, shown, _ = askless("add", "birds", "--classes", "emu")
     assert (code, shown.splitlines()[0]) == (0, "No new images.")
     assert "1 remarks on images that are used: birds/notes.csv" in shown
+
+
+def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:
+    askless("init", "birds", "--images", "photos", "--classes", "cat,dog", "--no-other")
+    np.save("birds/prior.npy", np.full((3, 2), 0.5))
+    assert "prior" not in askless("add", "birds", "--images", "photos")[2]
+    code, _, said = askless("add", "birds", "--classes", "owl", "--json")
+    assert code == 0
+    assert "prior.npy is no belief about the 3 items and 3 classes that " in said
+    assert "by now; run `askless embed " in said
 
 
 @pytest.mark.parametrize(

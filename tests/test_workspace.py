@@ -155,5 +155,10 @@ def test_a_prior_in_the_folder_is_taken_up_and_must_fit(tmp_path: Path) -> None:
     assert campaign.n_refreshes == 1
     campaign.close()
     np.save(folder / "prior.npy", knows[:, :2])
-    with pytest.raises(DataError, match=r"24 items and 3 classes must be numbers of shape \(24, 3\)"):
+    with pytest.raises(DataError, match=r"24 items and 3 classes that .*; run `askless embed .*--prior, or delete"):
         open_campaign(folder)
+    (folder / "prior.npy").write_bytes(b"no array")
+    with pytest.raises(DataError, match="is no belief about the 24 items"):
+        open_campaign(folder)
+    (folder / "prior.npy").unlink()
+    open_campaign(folder).close()

@@ -145,9 +145,10 @@ def test_a_server_without_range_sends_everything_again(site: Site, tmp_path: Pat
     assert site.ranges == [None, "bytes=9000-", "bytes=3000-"]
 
 
-def test_a_damaged_state_is_no_obstacle(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["{", "{}", "[1]", "null", '{"version": "1", "n_bytes": null}'])
+def test_a_damaged_state_is_no_obstacle(site: Site, tmp_path: Path, state: str) -> None:
     (tmp_path / "big.bin.part").write_bytes(b"something else")
-    (tmp_path / "big.bin.part.json").write_text("{")
+    (tmp_path / "big.bin.part.json").write_text(state)
     assert get_one(site, tmp_path).path.read_bytes() == CONTENT
     assert site.ranges == [None]
 
@@ -288,8 +289,11 @@ def test_a_server_that_is_gone_for_a_moment_after_a_cut(site: Site, tmp_path: Pa
     assert site.ranges == [None, "bytes=3000-", "bytes=3000-"]
 
 
-def test_a_length_that_is_not_told_is_refused(site: Site, tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [None, "many", "-5", ""])
+def test_a_length_that_is_not_told_is_refused(site: Site, tmp_path: Path, length: str | None) -> None:
     site.has_length = False
+    if length is not None:
+        site.headers["Content-Length"] = length
     with pytest.raises(DataError, match="without its length, so that a cut would go unnoticed"):
         get_one(site, tmp_path, None)
     assert not (tmp_path / "big.bin").exists()

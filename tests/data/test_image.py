@@ -17,6 +17,7 @@ from askless.data import image as image_module
 from askless.data.image import decode, look_at, read_content
 from askless.errors import DataError
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to look at memory")
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM"]
 
 
@@ -132,13 +133,36 @@ def test_broken_later_frames_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> N
     assert look_at(encode(picture(), "GIF")).remarks == ("first of several frames",)
 
 
-def test_a_jpeg_comes_smaller_if_that_is_enough() -> None:
+def test_an_image_comes_smaller_if_that_is_enough() -> None:
     content = jpeg(width=800, height=640)
     assert decode(content).size == (800, 640)
     assert decode(content, at_least=300).size == (400, 320)
     assert decode(content, at_least=700).size == (800, 640)
-    found = look_at(content, at_least=1)
-    assert (found.size, found.image.size) == ((800, 640), (100, 80))
+    found = look_at(content, at_least=20)
+    assert (found.size, found.image.size) == ((800, 640), (50, 40))
+    lossless = encode(picture(90, 61), "PNG")
+    assert decode(lossless, at_least=30).size == (90, 61)
+    assert decode(lossless, at_least=10) == picture(90, 61).reduce(3)
+
+
+def test_strips_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    clear = picture(90, 61).convert("RGBA")
+    clear.putalpha(picture(90, 61).convert("L"))
+    deep = Image.fromarray((np.arange(90 * 61).reshape(61, 90) * 7).astype(np.uint16))
+    for content in (encode(clear, "PNG"), encode(deep, "PNG"), encode(picture(90, 61).quantize(), "GIF")):
+        for at_least in (None, 10):
+            with monkeypatch.context() as patch:
+                whole = decode(content, at_least=at_least)
+                patch.setattr(image_module, "STRIP_PIXELS", 800)
+                assert decode(content, at_least=at_least) == whole
+
+
+@pytest.mark.parametrize("form", ["WEBP", "AVIF", "JPEG2000"])
+def test_what_is_decoded_at_once_must_be_smaller(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_module, "MAX_PIXELS_AT_ONCE", 1000)
+    with pytest.raises(DataError, match="larger than 0 megapixels"):
+        look_at(encode(picture(), form))
+    assert look_at(encode(picture(), "PNG")).size == (40, 30)
 
 
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -184,22 +208,46 @@ def test_whatever_a_decoder_raises_is_a_reason(error: Exception, reason: str, mo
     assert len(str(refused.value)) < 150
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to look at memory")
+def peak_megabytes(path: Path, at_least: int | None) -> tuple[str, float]:
+    """What a process that decodes a file says of it, and what it takes at its peak, imports included."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom askless.data.image import decode\n"
+        "from askless.errors import DataError\n"
+        f"try: print(decode(Path(sys.argv[1]), at_least={at_least}).size)\nexcept DataError as error: print(error)\n"
+        "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True).stdout
+    said, kilobytes = shown.splitlines()
+    return said, int(kilobytes) / 1000
+
+
+@needs_proc
 def test_a_bomb_of_ten_kilobytes_costs_no_memory(tmp_path: Path) -> None:
     """81 million pixels: refused by name with less than 200 MB at the peak, imports included."""
     bomb = tmp_path / "bomb.png"
     bomb.write_bytes(png_bomb())
     assert bomb.stat().st_size < 11_000
-    code = (
-        "import sys\nfrom pathlib import Path\nfrom askless.data.image import decode\n"
-        "from askless.errors import DataError\n"
-        "try: decode(Path(sys.argv[1]))\nexcept DataError as error: print(error)\n"
-        "print(*[line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')])"
-    )
-    shown = subprocess.run([sys.executable, "-c", code, bomb], capture_output=True, text=True, check=True).stdout
-    refused, kilobytes = shown.splitlines()
+    refused, megabytes = peak_megabytes(bomb, None)
     assert "bomb.png cannot be used (larger than 40 megapixels)" in refused
-    assert int(kilobytes) < 200_000
+    assert megabytes < 200
+
+
+@needs_proc
+@pytest.mark.parametrize("kind", ["16 bits", "transparent and turned"])
+def test_the_largest_images_cost_less_than_300_megabytes(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "large.png"
+    if kind == "16 bits":
+        deep = np.full((6300, 6300), 700, np.uint16)
+        deep[0, 0] = 3
+        Image.fromarray(deep).save(path)
+    else:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.new("RGBA", (6300, 6300), (1, 2, 3, 4)).save(path, exif=exif)
+    assert path.stat().st_size < 200_000
+    said, megabytes = peak_megabytes(path, 256)
+    assert said == "(525, 525)"
+    assert megabytes < 300
 
 
 def test_files_that_cannot_be_read_have_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,9 +18,11 @@ from filelock import FileLock
 from pictures import encode, fill, jpeg, picture, png_bomb, write_shard
 from PIL import Image
 
+from askless.data import intake as intake_module
 from askless.data import survey as survey_module
 from askless.data.classes import ClassInfo, parse_classes
 from askless.data.folder import THUMBNAIL_SIZES, CampaignFolder
+from askless.data.formats.listing import Listing
 from askless.data.image import decode
 from askless.data.intake import Intake, add, init
 from askless.data.item_table import ItemRow, to_csv
@@ -455,6 +457,37 @@ def test_two_at_once_are_refused(tmp_path: Path) -> None:
                 run(folder, photos, CLASSES)
 
 
+@pytest.mark.parametrize("is_same", [True, False])
+def test_what_another_process_made_in_the_meantime_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_same: bool
+) -> None:
+    """It begins and ends, and even gets more images, while this one is listing."""
+    photos = fill(tmp_path / "photos", "1.jpg")
+    more = tmp_path / "more"
+    more.mkdir()
+    (more / "2.jpg").write_bytes(jpeg(2))
+    folder = CampaignFolder(tmp_path / "birds")
+    list_images = intake_module.list_images
+
+    def overtaken(source: Path, root: Path) -> Listing:
+        with monkeypatch.context() as patch:
+            patch.setattr(intake_module, "list_images", list_images)
+            init(folder, photos, CLASSES, settings=[] if is_same else ["seed=1"])
+            add(folder, more, [ClassInfo("owl")])
+        before.update(contents(folder.root))
+        return list_images(source, root)
+
+    before: dict[str, bytes] = {}
+    monkeypatch.setattr(intake_module, "list_images", overtaken)
+    if is_same:
+        intake = init(folder, photos, CLASSES)
+        assert (intake.n_items, intake.n_new, intake.n_classes) == (2, 0, 4)
+    else:
+        with pytest.raises(ConfigError, match="made with other images or settings"):
+            init(folder, photos, CLASSES)
+    assert contents(folder.root) == before
+
+
 def test_a_damaged_journal_is_one_sentence(tmp_path: Path) -> None:
     photos = fill(tmp_path / "photos", "1.jpg")
     folder = CampaignFolder(tmp_path / "birds")
@@ -467,7 +500,7 @@ def test_a_damaged_journal_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unfinished is in the way"):
         init(folder, photos, CLASSES)
     with pytest.raises(DataError, match=r"checked\.jsonl is damaged .*; delete .* and repeat"):
-        list(survey_module.read_journal(folder.unfinished / "checked.jsonl"))
+        list(survey_module.mend_journal(folder.unfinished / "checked.jsonl"))
 
 
 def test_a_full_disk_is_not_the_fault_of_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from askless.data.formats.rows import read_rows
 from askless.data.image import look_at
 from askless.data.item_table import ItemRow, read_items, to_csv
 from askless.data.shard import read_member
-from askless.data.survey import read_journal
+from askless.data.survey import mend_journal
 from askless.errors import AsklessError, DataError
 
 
@@ -142,7 +142,7 @@ def test_items(content: bytes) -> None:
 
 @given(content=files(JOURNAL))
 def test_journals(content: bytes) -> None:
-    survives(lambda file: list(read_journal(file)), ".jsonl", content, DataError)
+    survives(lambda file: list(mend_journal(file)), ".jsonl", content, DataError)
 
 
 @given(content=files(SETTINGS))

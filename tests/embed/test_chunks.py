@@ -51,6 +51,15 @@ def test_half_of_what_belongs_together_begins_anew(tmp_path: Path, name: str) ->
     assert (chunks.n_rows, chunks.missing) == (0, {})
 
 
+@pytest.mark.parametrize("line", ["[1]", "{}", "3", '{"n_rows": null, "missing": {}}', '{"n_rows": 4, "missing": 1}'])
+def test_a_journal_of_something_else_begins_anew(tmp_path: Path, line: str) -> None:
+    three_chunks(tmp_path / "features.part")
+    with (tmp_path / "features.journal").open("a") as file:
+        file.write(line + "\n")
+    chunks = open_chunks(tmp_path / "features.part")
+    assert (chunks.n_rows, chunks.missing, len(rows_of(chunks))) == (0, {}, 0)
+
+
 @settings(max_examples=25)
 @given(lost_rows=st.integers(0, 60), lost_journal=st.integers(0, 200))
 def test_cut_off_anywhere_the_rest_is_a_beginning(

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,6 +66,33 @@ def test_a_belief_from_elsewhere_is_taken(tmp_path: Path) -> None:
     assert json.loads(folder.prior_info.read_text())["classes"] == ["cat", "dog"]
     take_prior(folder, folder.prior)
     np.testing.assert_array_equal(read_prior(folder.prior, 3, 2), prior)
+
+
+@pytest.mark.parametrize("n_replaced", [0, 1])
+def test_cut_off_anywhere_no_json_speaks_of_another_array(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_replaced: int
+) -> None:
+    folder = make_folder(tmp_path / "campaign", coloured(3))
+    beliefs = [np.array([[0.25, 0.75]] * 3, np.float32), np.array([[0.75, 0.25]] * 3, np.float32)]
+    for name, belief in zip(("old", "new"), beliefs, strict=True):
+        np.save(tmp_path / f"{name}.npy", belief)
+    take_prior(folder, tmp_path / "old.npy")
+    replaced: list[Path] = []
+    replace = os.replace
+
+    def cut(source: Path, target: Path) -> None:
+        if len(replaced) == n_replaced:
+            raise KeyboardInterrupt
+        replaced.append(target)
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", cut)
+        with pytest.raises(KeyboardInterrupt):
+            take_prior(folder, tmp_path / "new.npy")
+    np.testing.assert_array_equal(np.load(folder.prior), beliefs[n_replaced])
+    said = json.loads(folder.prior_info.read_text())["source"] if folder.prior_info.exists() else None
+    assert said in (None, str(tmp_path / ("old.npy", "new.npy")[n_replaced]))
 
 
 @pytest.mark.parametrize(

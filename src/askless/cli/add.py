@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from askless.cli.intake import take_in, use_of
-from askless.cli.terminal import new_app
+from askless.cli.terminal import new_app, note
+from askless.data.campaign_features import explain_outdated_prior, is_prior_outdated
 from askless.data.classes import parse_classes
 from askless.data.folder import CampaignFolder
 from askless.data.intake import add
@@ -30,10 +31,11 @@ def add_command(
     if images is None and classes is None:
         raise ConfigError("There is nothing to add; name --images, --classes, or both.")
     named = () if classes is None else parse_classes(classes)
+    folder = CampaignFolder(campaign)
     take_in(
         campaign,
-        lambda on_progress: add(
-            CampaignFolder(campaign), images, named, labels_are=use_of(labels_are), on_progress=on_progress
-        ),
+        lambda on_progress: add(folder, images, named, labels_are=use_of(labels_are), on_progress=on_progress),
         as_json=as_json,
     )
+    if is_prior_outdated(folder):
+        note(explain_outdated_prior(folder))

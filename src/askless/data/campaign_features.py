@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from askless.data.features import read_features
+from askless.data.features import map_features, read_features
 from askless.data.folder import CampaignFolder
 from askless.data.prior import read_prior
 from askless.errors import DataError
@@ -33,7 +33,26 @@ def read_campaign_features(folder: CampaignFolder, *, has_prior: bool = True) ->
         )
     if not (has_prior and folder.prior.exists()):
         return features
+    if is_prior_outdated(folder):
+        raise DataError(explain_outdated_prior(folder))
     return replace(features, prior=read_prior(folder.prior, len(table), len(folder.read_classes())))
+
+
+def is_prior_outdated(folder: CampaignFolder) -> bool:
+    """Whether there is a prior, but not of all items and classes, as after `askless add`."""
+    try:
+        shape = map_features(folder.prior).shape
+    except DataError:
+        return folder.prior.exists()
+    return shape != (len(folder.read_items()), len(folder.read_classes()))
+
+
+def explain_outdated_prior(folder: CampaignFolder) -> str:
+    return (
+        f"{folder.prior} is no belief about the {len(folder.read_items())} items and {len(folder.read_classes())} "
+        f"classes that {folder.root} has by now; run `askless embed {folder.root}` again with the --model that read "
+        "the names of the classes or with a --prior, or delete the file."
+    )
 
 
 def read_features_info(path: Path) -> dict[str, Any]:

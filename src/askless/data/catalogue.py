@@ -66,8 +66,8 @@ CATALOGUE = {
     for data in (
         PublicData(
             name="amt",
-            purpose="How often the paper's Mechanical Turk workers chose each of 100 ImageNet classes for each true "
-            "class, for simulation=amt_structured_noise and amt_uniform_noise.",
+            purpose="How often the paper's annotators on Mechanical Turk chose each of 100 ImageNet classes for each "
+            "true class, for simulation=amt_structured_noise and amt_uniform_noise.",
             licence="MIT licence, Sanja Fidler's Lab 2021",
             n_bytes=1_811_635,
             files=(

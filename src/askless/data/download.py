@@ -151,7 +151,7 @@ def _receive_rest(file: PublicFile, part: Path, on_progress: Progress) -> None:
     with _ask(file.url, version, n_here, part) as response:
         is_rest = response.status == HTTPStatus.PARTIAL_CONTENT
         length = response.headers["Content-Length"]
-        if length is None:
+        if length is None or not length.isdecimal():
             raise _CutError(f"{file.url} came without its length, so that a cut would go unnoticed", has_begun=False)
         if is_rest:
             expected_range = f"bytes {n_here}-{n_bytes - 1}/{n_bytes}"
@@ -214,7 +214,7 @@ def _read_state(part: Path) -> tuple[str, int]:
     try:
         state = json.loads(_state_path(part).read_text(encoding="utf-8"))
         return str(state["version"]), int(state["n_bytes"])
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, TypeError, LookupError):
         return "", 0
 
 

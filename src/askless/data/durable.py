@@ -1,7 +1,12 @@
 """Files that are whole or as they were before, also after a kill or a power cut."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -12,3 +17,20 @@ def replace_text(path: Path, text: str) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, path)
+
+
+def replace_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[npt.NDArray[Any]]) -> None:
+    """Writes a `.npy` file from its rows, block by block, and removes the JSON beside it, which spoke of the old array.
+
+    Whoever writes that JSON anew does so after this: so it never speaks of another array, whenever a kill comes.
+    """
+    temporary = path.with_suffix(".tmp")
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype=dtype).data)
+        file.flush()
+        os.fsync(file.fileno())
+    path.with_suffix(".json").unlink(missing_ok=True)
+    temporary.replace(path)

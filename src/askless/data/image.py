@@ -3,6 +3,7 @@
 import io
 import stat
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,16 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from askless.errors import DataError
 
 MAX_PIXELS = 40_000_000
+MAX_PIXELS_AT_ONCE = 16_000_000
+"""Of formats in `AT_ONCE`. Within these limits an image that may come small costs about 300 MB, 420 MB at worst."""
 MAX_BYTES = 200_000_000
+STRIP_PIXELS = 1_000_000
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """Pillow's names. Formats that run a program (EPS) or exist on few machines are left out."""
+
+AT_ONCE = ("WEBP", "AVIF", "JPEG2000")
+"""Their decoders hold an image several times over: up to 20 bytes a pixel, the others 4 to 8."""
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,10 +60,12 @@ def decode(source: Path | bytes, *, at_least: int | None = None) -> Image.Image:
 
     Args:
         source: a file, or its bytes.
-        at_least: pixels; a JPEG may come smaller if both of its sides stay as long as this, which is faster.
+        at_least: pixels; the image may come smaller if both of its sides stay as long as this, which takes less time
+            and memory.
 
     Raises:
-        DataError: what is no image, is damaged, or has more than `MAX_PIXELS` (known before it is decoded).
+        DataError: what is no image, is damaged, or has more pixels than `MAX_PIXELS` or `MAX_PIXELS_AT_ONCE` (known
+            before it is decoded).
     """
     try:
         return look_at(source if isinstance(source, bytes) else read_content(source), at_least=at_least).image
@@ -108,7 +117,7 @@ def look_at(content: bytes, *, at_least: int | None = None) -> Picture:
             reason = "svg" if _is_svg(content) else "unreadable: no image in a format that is read"
             raise DataError(reason) from error
         except Image.DecompressionBombError as error:
-            raise DataError(_too_large()) from error
+            raise DataError(_too_large(MAX_PIXELS)) from error
         except MemoryError as error:
             raise DataError("unreadable: decoding it needs too much memory") from error
         except Exception as error:  # a decoder may raise anything when its input is broken
@@ -129,55 +138,76 @@ def read_orientation(content: bytes) -> int:
 
 def _take(opened: Image.Image, at_least: int | None) -> Picture:
     width, height = opened.size
-    if width * height > MAX_PIXELS:
-        raise DataError(_too_large())
     form = opened.format or ""
+    max_pixels = MAX_PIXELS_AT_ONCE if form in AT_ONCE else MAX_PIXELS
+    if width * height > max_pixels:
+        raise DataError(_too_large(max_pixels))
     is_deep = any(";16" in str(tile) for tile in getattr(opened, "tile", ()))
     if at_least is not None:
         opened.draft(None, (at_least, at_least))
     opened.load()
 
     remarks = []
-    image: Image.Image = opened
     turn = UPRIGHT.get(_orientation(opened))
     if turn is not None:
         remarks.append("EXIF-rotated")
-        image = image.transpose(turn)
         if turn in SIDEWAYS:
             width, height = height, width
-    if image.mode == "CMYK":
+    if opened.mode == "CMYK":
         remarks.append("CMYK converted")
-    if is_deep or image.mode[0] in "IF":
+    if is_deep or opened.mode[0] in "IF":
         remarks.append("more than 8 bits a channel")
-    if image.has_transparency_data:
+    if opened.has_transparency_data:
         remarks.append("alpha on white")
     if form != "MPO" and _has_more_frames(opened):
         remarks.append("first of several frames")
-    image = _to_rgb(image)
-    image.info = {}
-    return Picture(image, (width, height), form, tuple(remarks))
+    image = _to_rgb(opened, at_least)
+    opened.close()
+    return Picture(image if turn is None else image.transpose(turn), (width, height), form, tuple(remarks))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode[0] in "IF":
-        return _stretch(image).convert("RGB")
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image.convert("RGBA"))
-        return white.convert("RGB")
-    return image.convert("RGB")
+def _to_rgb(image: Image.Image, at_least: int | None) -> Image.Image:
+    """Converted strip by strip, as several wide copies of a large image would not fit into memory.
+
+    Much larger than `at_least` it is shrunk as well, by a whole number, to at least twice that: what is shrunk further
+    from there looks the same as from the full size.
+    """
+    shrink = 1 if at_least is None else max(1, min(image.size) // (2 * at_least))
+    result = Image.new("RGB", (-(-image.width // shrink), -(-image.height // shrink)))
+    height = max(1, STRIP_PIXELS // (image.width * shrink)) * shrink
+    boxes = [(0, top, image.width, min(top + height, image.height)) for top in range(0, image.height, height)]
+    extremes = _extremes(image.crop(box) for box in boxes) if image.mode[0] in "IF" else None
+    for box in boxes:
+        strip = image.crop(box)
+        rgb = _on_white(strip) if extremes is None else _stretch(strip, *extremes)
+        result.paste(rgb.reduce(shrink), (0, box[1] // shrink))
+    return result
 
 
-def _stretch(image: Image.Image) -> Image.Image:
-    """Deep grey as 8 bits, from the darkest finite value that the picture holds to the brightest."""
-    values = np.asarray(image, dtype=np.float32)
-    is_finite = np.isfinite(values)
-    low = values.min(where=is_finite, initial=np.inf)
-    high = values.max(where=is_finite, initial=-np.inf)
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    white = Image.new("RGBA", image.size, "white")
+    white.alpha_composite(image.convert("RGBA"))
+    return white.convert("RGB")
+
+
+def _extremes(strips: Iterable[Image.Image]) -> tuple[float, float]:
+    """The darkest and the brightest finite value."""
+    lowest, highest = np.inf, -np.inf
+    for strip in strips:
+        values = np.asarray(strip, dtype=np.float32)
+        finite = values[np.isfinite(values)]
+        lowest, highest = finite.min(initial=lowest), finite.max(initial=highest)
+    return float(lowest), float(highest)
+
+
+def _stretch(image: Image.Image, low: float, high: float) -> Image.Image:
+    """Deep grey as 8 bits, from the darkest value to the brightest; what is no number is black."""
     if not low < high:
-        return Image.new("L", image.size)
-    scaled = np.interp(values, (low, high), (0, 255))
-    return Image.fromarray(np.nan_to_num(scaled).astype(np.uint8))
+        return Image.new("RGB", image.size)
+    scaled = np.interp(np.asarray(image, dtype=np.float32), (low, high), (0, 255))
+    return Image.fromarray(np.nan_to_num(scaled).astype(np.uint8)).convert("RGB")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -205,8 +235,8 @@ def _is_svg(content: bytes) -> bool:
     return b"<svg" in content[:4096].lower()
 
 
-def _too_large() -> str:
-    return f"larger than {MAX_PIXELS // 1_000_000} megapixels"
+def _too_large(max_pixels: int) -> str:
+    return f"larger than {max_pixels // 1_000_000} megapixels"
 
 
 def _reason(error: Exception) -> str:

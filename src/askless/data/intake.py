@@ -74,21 +74,17 @@ def init(
         ConfigError: wrong settings, or a folder that was made with other ones.
         DataError: no images, no classes, a foreign folder; nothing is written.
     """
-    root = folder.root
     text = _settings_text(folder, source, labels_are, settings)
-    is_begun = _is_begun(folder, text)
-    if is_begun and folder.items.exists():
-        if classes is not None:
-            _check_same_classes(folder, _complete(folder, classes, has_other))
-        return _summary(folder, 0, 0)
-    listing = list_images(source, root)
+    if _is_begun(folder, text) and folder.items.exists():
+        return _compare(folder, classes, has_other)
+    listing = list_images(source, folder.root)
     if not listing.candidates:
         raise DataError(f"There are no images in {source}; name another place.")
-    if classes is None:
-        classes = _classes_of(listing, source, labels_are)
-    complete = _complete(folder, classes, has_other)
-    root.mkdir(parents=True, exist_ok=True)
+    complete = _complete(folder, _classes_of(listing, source, labels_are) if classes is None else classes, has_other)
+    folder.root.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
+        if _is_begun(folder, text) and folder.items.exists():  # another process made it while this one was listing
+            return _compare(folder, classes, has_other)
         if folder.classes.exists():
             _check_same_classes(folder, complete)
         replace_text(folder.settings, text)
@@ -197,6 +193,13 @@ def _is_begun(folder: CampaignFolder, text: str) -> bool:
             "command that made it, bring more by `askless add`, or choose another folder."
         )
     return True
+
+
+def _compare(folder: CampaignFolder, classes: Sequence[ClassInfo] | None, has_other: bool) -> Intake:
+    """Of a finished campaign: what is there, if it has these classes."""
+    if classes is not None:
+        _check_same_classes(folder, _complete(folder, classes, has_other))
+    return _summary(folder, 0, 0)
 
 
 def _check_same_classes(folder: CampaignFolder, classes: Sequence[ClassInfo]) -> None:

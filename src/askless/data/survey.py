@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from joblib import cpu_count
+
 from askless.data.check import Check, check, is_written
 from askless.data.folder import THUMBNAIL_SIZES, CampaignFolder
 from askless.data.pool import call_for_each
@@ -36,13 +38,13 @@ def survey(folder: CampaignFolder, paths: Sequence[str], on_progress: Callable[[
     """
     folder.unfinished.mkdir(exist_ok=True)
     journal = folder.unfinished / "checked.jsonl"
-    known = {found.path: found for found in read_journal(journal)}
+    known = {found.path: found for found in mend_journal(journal)}
     checks = {path: known[path] for path in paths if path in known and _is_valid(folder, known[path])}
     on_progress(len(checks))
     todo = [path for path in paths if path not in checks]
     with journal.open("a", encoding="utf-8") as file:
         written = time.monotonic()
-        for path, found in call_for_each(partial(check, folder), todo, os.cpu_count() or 1):
+        for path, found in call_for_each(partial(check, folder), todo, cpu_count()):
             checks[path] = found or Check(path, version(folder.root, path), CRASHED)
             file.write(json.dumps(checks[path]) + "\n")
             if time.monotonic() > written + SECONDS_AT_RISK:
@@ -59,8 +61,8 @@ def _is_valid(folder: CampaignFolder, found: Check) -> bool:
     return is_same_file and all(map(is_written, thumbnails))
 
 
-def read_journal(journal: Path) -> Iterator[Check]:
-    """The whole lines; what was being written when the power went is cut off."""
+def mend_journal(journal: Path) -> Iterator[Check]:
+    """Cuts off what was being written when the power went, and yields what the whole lines say."""
     if not journal.exists():
         return
     content = journal.read_bytes()

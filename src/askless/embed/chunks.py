@@ -45,11 +45,11 @@ class Chunks:
             whole, newline, _ = self.journal.read_bytes().rpartition(b"\n")
             made_so, *entries = [json.loads(line) for line in whole.splitlines()]
             n_bytes = self.path.stat().st_size
-        except (OSError, ValueError):
+            for entry in entries:
+                self.n_rows = int(entry["n_rows"])
+                self.missing |= entry["missing"]
+        except (OSError, ValueError, TypeError, LookupError):
             return False
-        for entry in entries:
-            self.n_rows = entry["n_rows"]
-            self.missing |= entry["missing"]
         n_safe = self.n_rows * self.dimension * self.dtype.itemsize
         if made_so != recipe or n_bytes < n_safe:
             return False

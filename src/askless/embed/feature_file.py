@@ -1,17 +1,13 @@
 """`features.npy` of a campaign and the JSON that says how it was made: written whole, together, or not at all."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from askless.data.campaign_features import read_features_info
-from askless.data.durable import replace_text
+from askless.data.durable import replace_array, replace_text
 from askless.data.features import map_features, read_features
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemTable
@@ -56,7 +52,8 @@ def take_features(folder: CampaignFolder, source: Path) -> Embedding:
             "make features of these."
         )
     dimension = int(features.values.shape[1])
-    write_features(folder, features.values.shape, features.values.dtype, (block for _, block in features.blocks()))
+    blocks = (block for _, block in features.blocks())
+    replace_array(folder.features, features.values.shape, features.values.dtype, blocks)
     write_info(folder, info | {"dimension": dimension, "dtype": features.values.dtype.name, "missing": {}})
     return Embedding(len(table), dimension, 0, {})
 
@@ -76,22 +73,6 @@ def read_finished(folder: CampaignFolder) -> dict[str, Any]:
     return info if shape == (info.get("n_rows"), info.get("dimension")) else {}
 
 
-def write_features(
-    folder: CampaignFolder, shape: tuple[int, ...], dtype: np.dtype[Any], blocks: Iterator[npt.NDArray[Any]]
-) -> None:
-    """Writes `features.npy` from its rows, block by block. Nothing is said about it until `write_info` does."""
-    temporary = folder.features.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for block in blocks:
-            file.write(np.ascontiguousarray(block, dtype=dtype).data)
-        file.flush()
-        os.fsync(file.fileno())
-    folder.features_info.unlink(missing_ok=True)
-    temporary.replace(folder.features)
-
-
 def write_info(folder: CampaignFolder, info: Mapping[str, Any]) -> None:
-    """Writes `features.json`."""
+    """Writes `features.json`; until then nothing is said about new features."""
     replace_text(folder.features_info, json.dumps(info, indent=1) + "\n")

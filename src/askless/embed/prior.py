@@ -1,8 +1,7 @@
 """A first belief about every item from the names of the classes alone."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from scipy.special import softmax
 
 from askless.data.campaign_features import read_campaign_features
 from askless.data.classes import OTHER, ClassInfo
-from askless.data.durable import replace_text
+from askless.data.durable import replace_array, replace_text
 from askless.data.folder import CampaignFolder
 from askless.data.prior import read_prior
 from askless.embed.encoder import TextEncoder
@@ -30,9 +29,8 @@ def write_zero_shot_prior(folder: CampaignFolder, encoder: TextEncoder, info: Ma
     texts = [class_texts(one) for one in folder.read_classes()]
     vectors = np.stack([_unit(_unit(encoder.encode(of_class)).mean(axis=0)) for of_class in texts])
     features = read_campaign_features(folder, has_prior=False)
-    with _writing(folder, (len(features), len(vectors)), {**info, "texts": texts}) as prior:
-        for start, block in features.blocks():
-            prior[start : start + len(block)] = softmax(encoder.scale * (_unit(block) @ vectors.T), axis=1)
+    beliefs = (softmax(encoder.scale * (_unit(block) @ vectors.T), axis=1) for _, block in features.blocks())
+    _write(folder, (len(features), len(vectors)), beliefs, {**info, "texts": texts})
 
 
 def take_prior(folder: CampaignFolder, source: Path) -> None:
@@ -44,8 +42,7 @@ def take_prior(folder: CampaignFolder, source: Path) -> None:
     classes = [one.name for one in folder.read_classes()]
     prior = read_prior(source, len(folder.read_items()), len(classes))
     info = {"model": "file", "source": str(source.resolve()), "classes": classes}
-    with _writing(folder, prior.shape, info) as written:
-        written[:] = prior
+    _write(folder, prior.shape, [prior], info)
 
 
 def class_texts(info: ClassInfo) -> list[str]:
@@ -56,15 +53,11 @@ def class_texts(info: ClassInfo) -> list[str]:
     return [f"a photo of a {name.replace('_', ' ')}{explanation}." for name in (info.name, *info.aliases)]
 
 
-@contextmanager
-def _writing(folder: CampaignFolder, shape: tuple[int, ...], info: Mapping[str, Any]) -> Iterator[Float32Array]:
-    """A `prior.npy` to be filled; it is there, with its JSON, when all of it was."""
-    temporary = folder.prior.with_suffix(".tmp")
-    prior = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-    yield prior
-    prior.flush()
+def _write(
+    folder: CampaignFolder, shape: tuple[int, ...], blocks: Iterable[Float32Array], info: Mapping[str, Any]
+) -> None:
+    replace_array(folder.prior, shape, np.float32, blocks)
     replace_text(folder.prior_info, json.dumps(info, indent=1, ensure_ascii=False) + "\n")
-    temporary.replace(folder.prior)
 
 
 def _unit(vectors: Float32Array) -> Float32Array:

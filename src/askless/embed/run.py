@@ -10,19 +10,14 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 from joblib import cpu_count
 
+from askless.data.durable import replace_array
 from askless.data.features import map_features
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemTable
 from askless.embed.chunks import Chunks
 from askless.embed.components import principal_components
 from askless.embed.encoder import Encoder
-from askless.embed.feature_file import (
-    Embedding,
-    describe_items,
-    read_finished,
-    write_features,
-    write_info,
-)
+from askless.embed.feature_file import Embedding, describe_items, read_finished, write_info
 from askless.errors import DataError
 from askless.types import Float32Array
 
@@ -192,7 +187,7 @@ def _finish(folder: CampaignFolder, table: ItemTable, encoder: Encoder, chunks: 
             rows[is_missing[start : start + len(block)]] = mean
             yield rows
 
-    write_features(folder, (len(table), dimension), np.dtype(np.float16), finished())
+    replace_array(folder.features, (len(table), dimension), np.float16, finished())
     return dimension
 
 

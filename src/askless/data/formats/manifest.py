@@ -38,4 +38,4 @@ def list_manifest(manifest: Path, listing: Listing) -> None:
         elif use and not label:
             listing.skip(path, f"it has the use {use}, but no label")
         else:
-            listing.add(item, os.path.join(manifest.parent, path), label, use)
+            listing.add(item, os.path.normpath(manifest.parent / path), label, use)
