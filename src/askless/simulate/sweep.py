@@ -83,7 +83,6 @@ def sweep(
         ConfigError: the folder is there and `resume` is false, it belongs to another sweep, or another process is at
             work in it.
     """
-    variants = [replace(variant, config=variant.config.with_absolute_paths()) for variant in variants]
     made: list[Path] = []
     if resume:
         _check_same_variants(folder, variants)
@@ -114,7 +113,11 @@ def read_sweep(folder: Path) -> list[Variant]:
 def _settings(variants: Sequence[Variant]) -> dict[str, Any]:
     return {
         "run": [
-            {"name": variant.name, "varied": variant.varied, "settings": variant.config.to_settings()}
+            {
+                "name": variant.name,
+                "varied": variant.varied,
+                "settings": variant.config.with_absolute_paths().to_settings(),
+            }
             for variant in variants
         ]
     }
@@ -122,6 +125,7 @@ def _settings(variants: Sequence[Variant]) -> dict[str, Any]:
 
 def _check_same_variants(folder: Path, variants: Sequence[Variant]) -> None:
     before = read_sweep(folder)
+    variants = [replace(variant, config=variant.config.with_absolute_paths()) for variant in variants]
     changed = [variant.name for variant in (*before, *variants) if not (variant in before and variant in variants)]
     if changed:
         raise ConfigError(
