@@ -194,6 +194,11 @@ main()
 """
 
 
+def let_interrupt() -> None:
+    """A shell that started these tests in the background has told them, and so their children, to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle_the_second_call_asks_for_the_rest(
@@ -203,7 +208,7 @@ def test_killed_in_the_middle_the_second_call_asks_for_the_rest(
     site.files["byol_r50-e3b0c442.pth_feat1.npy"] = content
     site.stall = 4 * download.BLOCK - 1
     command = [sys.executable, "-c", IN_PLACE_OF_THE_PUBLIC_SERVER, site.url, "data", "get", "byol"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=let_interrupt)
     part = tmp_path / "my data" / "byol" / "byol_r50-e3b0c442.pth_feat1.npy.part"
     end = time.monotonic() + 60
     while not (part.exists() and part.stat().st_size == 3 * download.BLOCK) and time.monotonic() < end:

@@ -188,7 +188,12 @@ def test_interrupted_killed_and_resumed_equals_uninterrupted(swept: Swept, data:
 
     def run_until(n_rows: int, sign: signal.Signals, *arguments: str) -> tuple[int, str]:
         process = subprocess.Popen(
-            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=let_interrupt,
         )
         deadline = time.monotonic() + 100
         while count_rows(folder) < n_rows:
@@ -217,6 +222,11 @@ def test_interrupted_killed_and_resumed_equals_uninterrupted(swept: Swept, data:
     assert (folder / "sweep.toml").read_bytes() == (whole / "sweep.toml").read_bytes()
     for variant in variants:
         assert_same_folders(whole / variant.name, folder / variant.name)
+
+
+def let_interrupt() -> None:
+    """A shell that started these tests in the background has told them, and so their children, to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def count_rows(folder: Path) -> int:
