@@ -26,7 +26,7 @@ import numpy as np
 
 from askless.campaign import Campaign
 from askless.config import SimulationConfig, compose
-from askless.core.learner import Network
+from askless.core import machine
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import measure
 from askless.simulate.sources import Source
@@ -77,7 +77,7 @@ class Stopwatch:
 def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> Iterator[Counter[str]]:
     for _ in range(n_rounds):
         watch = Stopwatch()
-        with mock.patch.object(Network, "fit", _timed(watch, Network.fit)):
+        with mock.patch.object(machine, "train", _timed(watch, machine.train)):
             with watch.time("ask"):
                 batches = campaign.ask(crowd.available())
             with watch.time("answer and tell"), campaign.transaction():
@@ -91,10 +91,10 @@ def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> I
         yield watch.seconds
 
 
-def _timed(watch: Stopwatch, fit: Callable[..., Network]) -> Callable[..., Network]:
-    def timed(*arguments: object) -> Network:
+def _timed(watch: Stopwatch, train: Callable[..., None]) -> Callable[..., None]:
+    def timed(*arguments: object) -> None:
         with watch.time("fit of the head"):
-            return fit(*arguments)
+            train(*arguments)
 
     return timed
 
