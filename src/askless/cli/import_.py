@@ -35,8 +35,8 @@ def import_command(
     For example: askless import birds answers.csv. Importing the same file again changes nothing.
     """
     answers = read_answers(file, form)
-    names = CampaignFolder(campaign).class_index()
     with closing(open_campaign(campaign)) as opened:
+        names = CampaignFolder(campaign).class_index()
         report = import_answers(opened, answers, names, _say_how_far())
     for row, reason in report.problems[:N_SHOWN]:
         note(f"Row {row}: {reason}.")
