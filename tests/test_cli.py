@@ -1,7 +1,6 @@
 """The command line as a newcomer meets it."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from askless import cli
 from askless.cli import demo, simulate
 from askless.config import describe_settings
 from askless.errors import ConfigError
+from pseudo_terminal import run_on_a_terminal
 
 SMALL = ["n_data_per_class=15", "learner.max_epochs=20", "crowd.n_annotators=8", "batch_size=10", "n_batches=3"]
 
@@ -173,26 +173,9 @@ def test_a_configuration_file_is_read_and_overridden(askless: Askless, tmp_path:
 
 def test_a_live_display_on_a_terminal(tmp_path: Path) -> None:
     """Run in a pseudo-terminal: rounds replace each other on one line."""
-    import pty
-
-    master, slave = pty.openpty()
-    code = "from askless.cli import main; main()"
     arguments = ["simulate", *SMALL, "learner_method=ds_model", "--out", str(tmp_path / "run")]
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=slave,
-        env=os.environ | {"TERM": "xterm"},
-    )
-    os.close(slave)
-    shown = b""
-    try:
-        while chunk := os.read(master, 65536):
-            shown += chunk
-    except OSError:
-        pass
-    os.close(master)
-    assert process.wait(timeout=60) == 0
+    code, shown = run_on_a_terminal(*arguments, timeout=60)
+    assert code == 0
     assert b"\x1b[2K" in shown, "the line is not rewritten"
     assert b"accuracy" in shown
 

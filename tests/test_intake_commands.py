@@ -1,8 +1,6 @@
 """askless init and add as people type them."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from PIL import Image
 from askless import cli
 from askless.cli import progress
 from askless.data import intake, survey
+from pseudo_terminal import run_on_a_terminal
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -125,25 +124,9 @@ def test_away_from_a_terminal_progress_is_a_line_now_and_then(
 
 def test_on_a_terminal_progress_is_a_bar(askless: Command, tmp_path: Path) -> None:
     """In a pseudo-terminal, with real worker processes."""
-    import pty
-
-    master, slave = pty.openpty()
-    code = "from askless.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "init", "birds", "--images", "photos", "--classes", "cat,dog"],
-        stdout=subprocess.DEVNULL,
-        stderr=slave,
-        env=os.environ | {"TERM": "xterm"},
-    )
-    os.close(slave)
-    shown = b""
-    try:
-        while chunk := os.read(master, 65536):
-            shown += chunk
-    except OSError:
-        pass
-    os.close(master)
-    assert process.wait(timeout=120) == 0
+    arguments = ["init", "birds", "--images", "photos", "--classes", "cat,dog"]
+    code, shown = run_on_a_terminal(*arguments, timeout=120)
+    assert code == 0
     assert b"4/4" in shown
     assert (tmp_path / "birds" / "items.csv").exists()
 

@@ -107,14 +107,10 @@ class Campaign:
             DataError: features other than those it was made with.
             ConfigError: it was made with a plugged-in learner and none is given, or the other way round.
         """
-        log = open_log(Path(path))
-        try:
+        with _closed_if_it_fails(open_log(Path(path))) as log:
             campaign = cls(log, features, learner, clock)
             campaign._check_same_parts(learner)
-        except Exception:
-            log.close()
-            raise
-        return campaign
+            return campaign
 
     @classmethod
     def extend(
@@ -149,8 +145,7 @@ class Campaign:
             ConfigError: settings that do not fit; new classes or another prior in a campaign whose prior counts were
                 given and not made from its settings.
         """
-        log = open_log(Path(path))
-        try:
+        with _closed_if_it_fails(open_log(Path(path))) as log:
             campaign = cls(log, features, learner, clock)
             check_fit(features, dataset)
             before = campaign._parts
@@ -161,12 +156,10 @@ class Campaign:
                 if addition:
                     _check_learner(before.after(addition), learner, features)
                     append(Kind.EXTENDED, payload=addition)
-            campaign = cls(log, features, learner, clock)
+            if addition:
+                campaign = cls(log, features, learner, clock)
             campaign._check_same_parts(learner)
-        except Exception:
-            log.close()
-            raise
-        return campaign
+            return campaign
 
     def close(self) -> None:
         self._journal.log.close()
@@ -474,6 +467,15 @@ class Campaign:
                 f"The campaign was made with {self._parts.learner or 'the built-in learner'}, "
                 f"not {given or 'the built-in learner'}; open it with the same."
             )
+
+
+@contextmanager
+def _closed_if_it_fails(log: Log) -> Iterator[Log]:
+    try:
+        yield log
+    except Exception:
+        log.close()
+        raise
 
 
 def _check_learner(parts: Parts, given: Learner | NetworkMaker | None, features: Features) -> Learner | NetworkMaker:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
+from askless.core.normalise import normalise
 from askless.types import FloatArray
 
 CROWD_SHARE = 0.25
@@ -52,7 +53,7 @@ class Judge:
         """Log probabilities (n, K) at the best inverse temperature, and this."""
 
         def loss(log_sharpness: float) -> float:
-            return self.loss(softmax(np.exp(log_sharpness) * logits, axis=1))
+            return self.loss(normalise(np.exp(log_sharpness) * logits))
 
         limit = np.log(MAX_SHARPENING)
         found = minimize_scalar(loss, bounds=(-2 * limit, limit), method="bounded", options={"xatol": 0.02})
@@ -64,7 +65,7 @@ class Judge:
         n_heads = len(log_probabilities)
 
         def loss_and_gradient(weights: FloatArray) -> tuple[float, FloatArray]:
-            probability = softmax(np.tensordot(weights, log_probabilities, 1), axis=1)
+            probability = normalise(np.tensordot(weights, log_probabilities, 1))
             pull = weights - 1 / n_heads
             gradient = np.einsum("hnk,nk->h", log_probabilities, self.gradient(probability))
             return self.loss(probability) + PULL_TO_EQUAL * float(pull @ pull), gradient + 2 * PULL_TO_EQUAL * pull

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
 
 from askless.config import Head, PoolSettings
 from askless.core import gaussian, linear, logistic, neighbours
@@ -146,7 +145,7 @@ def fit(
         sharpness.append(sharpened[best][1])
     stacked = np.array(said)
     weights = judge.weigh(stacked)
-    pooled = softmax(np.tensordot(weights, stacked, 1), axis=1)
+    pooled = normalise(np.tensordot(weights, stacked, 1))
     confusion = machine_confusion(pooled, judge) if settings.has_confusion else np.eye(belief.shape[1])
     loss = judge.loss(pooled @ confusion) / float(judge.weight.sum())
     return Pool(examples.rows, reduced.values, chosen, weights * np.array(sharpness), confusion, loss)

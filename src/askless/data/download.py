@@ -11,11 +11,11 @@ from time import sleep
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from filelock import FileLock, Timeout
 from numpy.lib.format import open_memmap
 
 from askless.data.catalogue import PublicData, PublicFile
 from askless.data.checksum import compute, kind_of, read_record, record_path, write_record
+from askless.data.lock import hold
 from askless.errors import DataError
 
 PAUSES = (1.0, 2.0, 4.0)
@@ -67,8 +67,6 @@ def get(data: PublicData, folder: Path, on_progress: Progress) -> list[Placed]:
             f"The public files cannot be fetched ({cut}); call this again to go on from what has come, or put "
             f"{missing} into {folder} by other means, where a further call checks what it finds."
         ) from cut
-    except Timeout as held:
-        raise DataError(f"Another process is fetching into {folder}; wait for it, or choose another folder.") from held
     except OSError as error:
         raise DataError(
             f"{error.filename or folder} cannot be used ({error.strerror}); make room or choose another folder, "
@@ -83,7 +81,8 @@ def _place(file: PublicFile, folder: Path, on_progress: Progress) -> Placed:
         _discard(part)
         return Placed(path, True, recorded)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock", timeout=0):
+    busy = DataError(f"Another process is fetching into {folder}; wait for it, or choose another folder.")
+    with hold(folder / ".lock", busy):
         _receive(file, part, on_progress)
         try:
             recorded = _check(file, part, path)

@@ -4,12 +4,11 @@ import csv
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tomli_w
-from filelock import FileLock, Timeout
 
 from askless.config import CampaignConfig, compose, settings_table
 from askless.data.classes import OTHER, ClassInfo, Labels, check_names, to_json
@@ -19,6 +18,7 @@ from askless.data.formats.anywhere import list_images
 from askless.data.formats.listing import Listing
 from askless.data.image import decode
 from askless.data.item_table import ItemRow, Use, path_from, to_csv
+from askless.data.lock import hold
 from askless.data.merge import Merged, merge
 from askless.data.survey import survey
 from askless.errors import ConfigError, DataError
@@ -260,17 +260,8 @@ def _kind(reason: str) -> str:
     return "duplicate" if reason.startswith("duplicate of ") else reason.partition(":")[0]
 
 
-@contextmanager
-def _alone(folder: CampaignFolder) -> Iterator[None]:
+def _alone(folder: CampaignFolder) -> AbstractContextManager[None]:
     """Two processes in one folder would mix their images."""
     if not folder.root.is_dir():
         raise DataError(f"There is no campaign at {folder.root}; make one by `askless init`.")
-    lock = FileLock(folder.root / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise DataError(f"Another process is at work in {folder.root}; wait for it.") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return hold(folder.root / ".lock", DataError(f"Another process is at work in {folder.root}; wait for it."))

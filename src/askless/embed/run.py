@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock, Timeout
 from joblib import cpu_count
 
 from askless.data.durable import replace_array
 from askless.data.features import map_features
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemTable
+from askless.data.lock import hold
 from askless.embed.chunks import Chunks
 from askless.embed.components import principal_components
 from askless.embed.encoder import Encoder
@@ -50,11 +50,9 @@ def embed(
         DataError: another process embeds this campaign, or most images of a chunk cannot be read.
     """
     table = folder.read_items()
-    try:
-        with FileLock(folder.root / "features.lock", timeout=0):
-            return _embed(folder, table, encoder, n_threads or count_cores(), on_progress)
-    except Timeout as error:
-        raise DataError(f"Another process is embedding {folder.root}; wait until it is done.") from error
+    busy = DataError(f"Another process is embedding {folder.root}; wait until it is done.")
+    with hold(folder.root / "features.lock", busy):
+        return _embed(folder, table, encoder, n_threads or count_cores(), on_progress)
 
 
 def _embed(

@@ -1,37 +1,31 @@
 """A folder that outlives a kill: files are whole or as before, settings stay as sealed, one process works in it."""
 
 import json
-import os
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from filelock import FileLock, Timeout
 
+from askless.data.durable import replace_text
+from askless.data.lock import hold
 from askless.errors import ConfigError
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> AbstractContextManager[None]:
     """Two processes in one folder would mix their rows.
 
     Raises:
         ConfigError: another process is at work in it.
     """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ConfigError(f"Another process is at work in {folder}; wait for it, or choose another by --out.") from None
-    try:
-        yield
-    finally:
-        lock.release()
+    return hold(
+        folder / ".lock",
+        ConfigError(f"Another process is at work in {folder}; wait for it, or choose another by --out."),
+    )
 
 
 def make_folder(folder: Path) -> list[Path]:
@@ -52,7 +46,7 @@ def remove_made(made: Sequence[Path]) -> None:
 
 def write_sealed(file: Path, noun: str, settings: Mapping[str, Any]) -> None:
     """Settings of a `noun` (run, sweep) under a line by which a later change of them is noticed."""
-    write_text(file, _sealed(noun, tomli_w.dumps(settings)))
+    replace_text(file, _sealed(noun, tomli_w.dumps(settings)))
 
 
 def read_sealed(file: Path, noun: str) -> dict[str, Any]:
@@ -82,14 +76,4 @@ def _sealed(noun: str, settings: str) -> str:
 
 
 def write_json(file: Path, value: object) -> None:
-    write_text(file, json.dumps(value, indent=1) + "\n")
-
-
-def write_text(file: Path, text: str) -> None:
-    """The file is whole or as it was before, also after a kill or a power cut."""
-    temporary = file.with_name(f"{file.name}.tmp")
-    with temporary.open("w", newline="", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(temporary, file)
+    replace_text(file, json.dumps(value, indent=1) + "\n")

@@ -18,11 +18,12 @@ from threadpoolctl import threadpool_limits
 from askless.campaign import Campaign
 from askless.config import SimulationConfig, config_from_settings
 from askless.core.risk import ItemStatus
+from askless.data.durable import replace_text
 from askless.data.table import write_tables
 from askless.errors import ConfigError, DataError
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import Row, measure, reached, run_rounds
-from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_json, write_sealed, write_text
+from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_json, write_sealed
 from askless.simulate.gold import ask_gold, budget_after_gold, count_gold, gold_columns, gold_prior
 from askless.simulate.sources import Source, load
 
@@ -181,7 +182,7 @@ def _write_rows(file: Path, rows: list[Row]) -> None:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    write_text(file, text.getvalue())
+    replace_text(file, text.getvalue())
 
 
 def _measured_rounds(
