@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 
-from askless.config import PriorSettings
 from askless.data.table import AnnotationTable, read_annotations, read_truth
 from askless.estimators import METHODS, UNTIL_CONVERGED, DawidSkene
 from askless.metrics import score
+from askless.settings import PriorSettings
 from askless.types import Annotations
 
 SHARED = Path(os.environ.get("ASKLESS_SHARED", Path(__file__).parents[2] / "shared")) / "data"

@@ -25,8 +25,9 @@ from unittest import mock
 import numpy as np
 
 from askless.campaign import Campaign
-from askless.config import SimulationConfig, compose
+from askless.config import compose
 from askless.core import machine
+from askless.settings import SimulationConfig
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import measure
 from askless.simulate.sources import Source

@@ -22,8 +22,9 @@ from unittest import mock
 import numpy as np
 
 from askless.campaign import Campaign
-from askless.config import AggregatorSettings, compose
+from askless.config import compose
 from askless.core import aggregate
+from askless.settings import AggregatorSettings
 from askless.simulate.crowds import make_crowd
 from askless.simulate.experiment import run_rounds
 from askless.simulate.sources import Source, load

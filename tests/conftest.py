@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from shutil import which
 
 import pytest
 from hypothesis import settings
@@ -9,6 +10,9 @@ from hypothesis import settings
 settings.register_profile("askless", deadline=None, derandomize=True)
 settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=10_000)
 settings.load_profile("askless")
+
+MARKERS = {"shared": "shared", "browser_arguments": "browser", "postgres": "postgres"}
+"""What a test is marked by if it uses a fixture."""
 
 
 @pytest.fixture(scope="session")
@@ -24,5 +28,27 @@ def shared() -> Path:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "shared" in getattr(item, "fixturenames", ()):
-            item.add_marker("shared")
+        for fixture, marker in MARKERS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+
+
+@pytest.fixture(scope="session")
+def browser_arguments() -> dict[str, object]:
+    """What Playwright starts the machine's Chromium with; tests that use it are marked `browser`."""
+    chromium = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := which(name))), None
+    )
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    return {"executable_path": chromium, "args": arguments, "headless": True}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The URL of a PostgreSQL database that tests may fill and empty; tests that use it are marked `postgres`."""
+    url = os.environ.get("ASKLESS_TEST_POSTGRES")
+    if not url:
+        pytest.skip("needs the PostgreSQL database named by ASKLESS_TEST_POSTGRES")
+    return url

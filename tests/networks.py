@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from askless.config import LearnerSettings
 from askless.core.learner import Network, NetworkMaker
 from askless.core.tanh_network import TanhNetwork
 from askless.core.training import Examples, train
+from askless.settings import LearnerSettings
 from askless.types import Float32Array, FloatArray, IntArray
 
 BOTH = ["built-in", "torch"]

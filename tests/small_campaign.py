@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from askless.campaign import Campaign
-from askless.config import CampaignConfig
 from askless.core.learner import Learner
+from askless.settings import CampaignConfig
 from askless.store.entries import Entry
 from askless.store.ledger import Ledger
 from askless.store.log import open_log, read_entries

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from askless.campaign import Campaign
-from askless.config import CampaignConfig
 from askless.core.risk import ItemStatus, StopReason
 from askless.core.tanh_network import TanhNetwork
 from askless.errors import AnswerError, ConfigError, DataError, StoreError
 from askless.results import Receipt
+from askless.settings import CampaignConfig
 from askless.store.entries import Kind
 from askless.types import Answer, Batch, Dataset, Features, Prototypes
 from small_campaign import (

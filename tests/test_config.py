@@ -12,19 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from askless.config import (
-    PAPER_KEYS,
-    PAPER_VALUES,
-    CampaignConfig,
-    LearnerSettings,
-    SimulationConfig,
-    compose,
-    config_from_settings,
-    describe_settings,
-    preset,
-    preset_names,
-)
+from askless.config import compose, config_from_settings, describe_settings, preset, preset_names
 from askless.errors import ConfigError
+from askless.paper_names import PAPER_KEYS, PAPER_VALUES
+from askless.settings import CampaignConfig, LearnerSettings, SimulationConfig
 
 
 def fields(model: type[BaseModel] = SimulationConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import askless
-from askless.config import PriorSettings, preset
+from askless.config import preset
 from askless.data.table import read_truth
 from askless.estimators import METHODS, DawidSkene, MajorityVote
 from askless.metrics import score
+from askless.settings import PriorSettings
 
 TABLE = [
     ("x", "ann", "dog"), ("x", "bob", "dog"), ("x", "eve", "cat"),

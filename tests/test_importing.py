@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from askless import importing
 from askless.campaign import Campaign
-from askless.config import CampaignConfig
 from askless.data.answers_in.given import GivenAnswer, Unusable
 from askless.errors import DataError
 from askless.importing import ImportReport, import_answers
+from askless.settings import CampaignConfig
 from askless.store.entries import Kind
 from askless.types import Answer, Dataset, Features
 from small_campaign import read

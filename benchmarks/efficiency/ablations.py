@@ -26,7 +26,7 @@ from statistics import mean
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from askless.config import SimulationConfig
+from askless.settings import SimulationConfig
 from askless.simulate.run import simulate
 from askless.simulate.variants import Variant, expand
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from askless.campaign import Campaign as Campaign
-    from askless.config import CampaignConfig as CampaignConfig
     from askless.config import preset as preset
     from askless.core.infer import infer as infer
     from askless.core.sampler import plan as plan
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from askless.results import Receipt as Receipt
     from askless.results import Result as Result
     from askless.results import Status as Status
+    from askless.settings import CampaignConfig as CampaignConfig
     from askless.types import Annotations as Annotations
     from askless.types import Answer as Answer
     from askless.types import Batch as Batch
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 _PUBLIC = {
     "askless.campaign": "Campaign",
-    "askless.config": "CampaignConfig preset",
+    "askless.config": "preset",
+    "askless.settings": "CampaignConfig",
     "askless.core.infer": "infer",
     "askless.core.sampler": "plan",
     "askless.errors": "AnswerError AsklessError ConfigError DataError StoreError",

@@ -11,7 +11,6 @@ from typing import Self
 import numpy as np
 
 from askless.answering import check_answers, keep_answers
-from askless.config import CampaignConfig
 from askless.core.learner import Learner, NetworkMaker, name_of
 from askless.core.machine import check_settings
 from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
@@ -22,6 +21,7 @@ from askless.learners import choose_learner
 from askless.parts import Parts, check_fit
 from askless.randomness import generator
 from askless.results import Receipt, Result, Status
+from askless.settings import CampaignConfig
 from askless.store.entries import Kind
 from askless.store.journal import Append, Journal
 from askless.store.ledger import Ledger

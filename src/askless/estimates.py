@@ -10,10 +10,10 @@ from pathlib import Path
 
 from threadpoolctl import ThreadpoolController
 
-from askless.config import CampaignConfig
 from askless.core.infer import infer
 from askless.core.learner import Learner, NetworkMaker
 from askless.randomness import generator
+from askless.settings import CampaignConfig
 from askless.store.entries import Entry
 from askless.store.journal import Journal
 from askless.store.snapshot import load_estimate, remove_older_estimates, save_estimate

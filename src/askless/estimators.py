@@ -5,10 +5,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from askless.config import AggregatorSettings, PriorSettings, preset
+from askless.config import preset
 from askless.core import aggregate
 from askless.core.confusion import prior_counts
 from askless.data.table import to_annotations
+from askless.settings import AggregatorSettings, PriorSettings
 from askless.types import Annotations, Confusion, FloatArray, IntArray
 
 WEAK_PRIOR = PriorSettings(strength=2.0)

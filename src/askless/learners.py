@@ -1,10 +1,10 @@
 """Which learner a campaign works with: the one that was given, or the one that its settings name."""
 
-from askless.config import LearnerSettings
 from askless.core.learner import Learner, NetworkMaker
 from askless.core.tanh_network import TanhNetwork
 from askless.errors import ConfigError
 from askless.randomness import generator
+from askless.settings import LearnerSettings
 
 
 def choose_learner(

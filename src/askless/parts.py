@@ -11,9 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from askless.config import CampaignConfig
 from askless.core.confusion import check_prior_counts, prior_counts
 from askless.errors import ConfigError, DataError
+from askless.settings import CampaignConfig
 from askless.store.entries import Kind
 from askless.store.log import Log, read_entries, read_header, read_items
 from askless.types import Dataset, Features, FloatArray, Prototypes

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from askless.config import LearnerSettings
 from askless.core.learner import Minibatch
 from askless.errors import ConfigError
+from askless.settings import LearnerSettings
 from askless.types import Float32Array
 
 try:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from askless.campaign import Campaign
-from askless.config import LearnerSettings
 from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
 from askless.data.table import AnnotationTable
 from askless.errors import DataError
 from askless.parts import Parts
+from askless.settings import LearnerSettings
 from askless.store.log import open_log
 from askless.types import Annotations, Features, Prototypes
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from askless.config import AggregatorSettings
 from askless.core import aggregate
+from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray
 
 

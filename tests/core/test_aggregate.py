@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from problems import Problem, problems
 
-from askless.config import AggregatorSettings
 from askless.core import aggregate
 from askless.core.aggregate import EPSILON, e_step, fit, group, m_step_hard, majority_vote
+from askless.settings import AggregatorSettings
 from askless.types import Annotations, FloatArray, IntArray
 
 M_STEPS = st.sampled_from(["soft", "hard"])

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from askless.config import PoolSettings
 from askless.core import pool
+from askless.settings import PoolSettings
 from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
 
 N, K, D = 240, 3, 6

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from askless.config import CampaignConfig, preset
+from askless.config import preset
 from askless.core import aggregate, people
 from askless.core import infer as infer_module
 from askless.core.infer import Info, infer
+from askless.settings import CampaignConfig
 from askless.types import Annotations, Estimate, Features, Float32Array, Prototypes
 
 N, J, K = 40, 4, 3

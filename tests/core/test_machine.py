@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from askless.config import LearnerSettings
 from askless.core import machine
 from askless.core.calibrate import log_loss
 from askless.core.machine import believe, check_settings
 from askless.core.training import Examples
 from askless.errors import ConfigError, DataError
+from askless.settings import LearnerSettings
 from askless.types import Features, Float32Array, FloatArray, IntArray, Prototypes
 from networks import maker
 

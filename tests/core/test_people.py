@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from problems import Problem, problems
 from scipy.special import gammaln
 
-from askless.config import AggregatorSettings
 from askless.core import aggregate, people
+from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, FloatArray
 
 SETTINGS = AggregatorSettings(algo="pooled")

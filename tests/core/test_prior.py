@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askless.config import GoldPrior, PriorKind, PriorSettings
 from askless.core.confusion import GOLD_STRENGTH, check_prior_counts, gold_prior_counts, prior_counts
 from askless.errors import ConfigError
 from askless.paper_names import PAPER_VALUES
+from askless.settings import GoldPrior, PriorKind, PriorSettings
 from askless.types import FloatArray
 
 ORACLES = [kind for kind in get_args(PriorKind) if kind != "predefined_homogeneous"]

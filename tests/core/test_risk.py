@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from askless.config import CampaignConfig, SamplerSettings
 from askless.core.risk import StopReason, has_stalled, item_status, stop_reason
+from askless.settings import CampaignConfig, SamplerSettings
 from askless.types import Prototypes
 
 NOBODY = Prototypes.none()

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from askless.config import SamplerSettings
 from askless.core import sampler
 from askless.core.sampler import Assignment, Workload
 from askless.core.worth import entropy
+from askless.settings import SamplerSettings
 from askless.types import BoolArray, Confusion, FloatArray
 
 ALGORITHMS = ("random", "greedy_task_assignment")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from askless.config import AggregatorSettings
 from askless.core import aggregate
+from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, FloatArray
 
 CLOSE = {"rtol": 0, "atol": 1e-9}

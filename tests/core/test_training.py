@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askless.config import LearnerSettings
 from askless.core.learner import Minibatch, Network
 from askless.core.training import train
+from askless.settings import LearnerSettings
 from askless.types import Float32Array, FloatArray, IntArray
 from networks import BOTH, examples, fit, maker
 

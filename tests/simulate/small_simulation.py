@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection
 
-from askless.config import SimulationConfig, compose
+from askless.config import compose
+from askless.settings import SimulationConfig
 from askless.store import journal as journal_module
 from askless.store.log import Log
 

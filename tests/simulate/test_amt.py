@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from small_crowd import a_source, assert_distributions, mean_skill
 
-from askless.config import CrowdSettings, SimulationConfig
 from askless.errors import DataError
+from askless.settings import CrowdSettings, SimulationConfig
 from askless.simulate import amt as workers
 from askless.simulate.crowds import make_crowd
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_crowd import SEEDS, a_crowd, a_source, assert_distributions, labels
 
-from askless.config import CrowdKind, CrowdSettings, PriorKind, PriorSettings, SimulationConfig
 from askless.errors import DataError
+from askless.settings import CrowdKind, CrowdSettings, PriorKind, PriorSettings, SimulationConfig
 from askless.simulate import crowds, drawn
 from askless.simulate.crowds import make_crowd
 from askless.simulate.drawn import ConfusionCrowd

@@ -9,8 +9,9 @@ import pytest
 from small_crowd import assert_distributions
 from small_simulation import configure, write_folder
 
-from askless.config import PriorKind, compose, experiment_classes
+from askless.config import compose, experiment_classes
 from askless.errors import DataError
+from askless.settings import PriorKind
 from askless.simulate import amt as workers
 from askless.simulate.crowds import make_crowd, prior_counts
 from askless.simulate.experiment import Row

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from askless.config import SimulationConfig, compose, config_from_settings, experiment_classes, preset_names
+from askless.config import compose, config_from_settings, experiment_classes, preset_names
 from askless.data.image_rows import read_image_rows
 from askless.errors import ConfigError, DataError
+from askless.settings import SimulationConfig
 from askless.simulate.run import simulate
 from askless.simulate.sources import GROUPS_OF_CLASSES, load
 from askless.simulate.synthetic import draw_features, draw_prototypes, make_geometry

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from small_simulation import configure, until_it_lives, write_folder
 
-from askless.config import SimulationConfig
 from askless.core.confusion import gold_prior_counts
 from askless.errors import ConfigError
+from askless.settings import SimulationConfig
 from askless.simulate import run
 from askless.simulate.crowds import Crowd, make_crowd
 from askless.simulate.experiment import Row

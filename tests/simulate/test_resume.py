@@ -17,7 +17,7 @@ import tomli_w
 from small_simulation import PRESETS, Killed, configure, killed_at, until_it_lives, write_folder
 
 from askless.campaign import Campaign
-from askless.config import SimulationConfig
+from askless.settings import SimulationConfig
 from askless.simulate import run
 from askless.simulate.crowds import Crowd, make_crowd
 from askless.simulate.experiment import run_rounds

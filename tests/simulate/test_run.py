@@ -10,8 +10,8 @@ import pytest
 from small_simulation import PRESETS, Killed, configure, killed_at, write_folder
 
 from askless import __version__
-from askless.config import SimulationConfig
 from askless.errors import AsklessError, ConfigError, DataError, StoreError
+from askless.settings import SimulationConfig
 from askless.simulate import run
 from askless.simulate.experiment import Row
 from askless.simulate.folder import alone

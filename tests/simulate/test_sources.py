@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from askless.config import SimulationConfig
 from askless.errors import DataError
+from askless.settings import SimulationConfig
 from askless.simulate.sources import Source, load
 
 LABELS = [1, 0, 2, 1, 0, 2, 2, 0, 1, 0]

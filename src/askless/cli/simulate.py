@@ -12,9 +12,9 @@ import typer
 from askless.cli.rounds import display_rounds, going_on, print_summaries
 from askless.cli.sweep import run_sweep
 from askless.cli.terminal import new_app
-from askless.config import SimulationConfig
 from askless.errors import ConfigError
 from askless.report import write_report
+from askless.settings import SimulationConfig
 from askless.simulate.run import read_config, simulate
 from askless.simulate.sweep import SWEEP_FILE, read_sweep
 from askless.simulate.variants import Variant, expand, name_all

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.special import xlogy
 
-from askless.config import AggregatorSettings
 from askless.core.normalise import normalise
+from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray, Prototypes
 
 EPSILON = 1e-8

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import expit, logit
 
-from askless.config import GoldPrior, PriorSettings
 from askless.errors import ConfigError
+from askless.settings import GoldPrior, PriorSettings
 from askless.types import FloatArray
 
 GOLD_STRENGTH = 5.0  # how many gold answers weigh as much as what person and class let expect

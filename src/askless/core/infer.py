@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from askless.config import AggregatorSettings, CampaignConfig
 from askless.core import aggregate, people, pool
 from askless.core.learner import Learner, NetworkMaker
 from askless.core.machine import believe
 from askless.core.tanh_network import TanhNetwork
+from askless.settings import AggregatorSettings, CampaignConfig
 from askless.types import Annotations, BoolArray, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
 
 

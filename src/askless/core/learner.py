@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from askless.config import LearnerSettings
+from askless.settings import LearnerSettings
 from askless.types import Float32Array
 
 

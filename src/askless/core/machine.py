@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from askless.config import LearnerSettings
 from askless.core.calibrate import log_loss, pool_weights, safe_temperature
 from askless.core.learner import Learner, Network, NetworkMaker, name_of
 from askless.core.normalise import normalise
 from askless.core.tanh_network import TanhNetwork
 from askless.core.training import Examples, train
 from askless.errors import ConfigError, DataError
+from askless.settings import LearnerSettings
 from askless.types import ROWS_PER_BLOCK, BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
 
 TINY = float(np.finfo(np.float32).tiny)

@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import gammaln
 
-from askless.config import AggregatorSettings
 from askless.core.aggregate import EMInfo, certainty, group, log_item_prior, log_likelihood, objective
 from askless.core.normalise import normalise
+from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, Prototypes
 
 SKILL_GUESS = 0.65

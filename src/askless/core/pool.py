@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from askless.config import Head, PoolSettings
 from askless.core import gaussian, linear, logistic, neighbours
 from askless.core.judge import Judge, crowd_weight
 from askless.core.linear import LinearHead
@@ -20,6 +19,7 @@ from askless.core.machine_confusion import machine_confusion
 from askless.core.normalise import normalise
 from askless.core.reduce import Reduced, reduce
 from askless.randomness import generator
+from askless.settings import Head, PoolSettings
 from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
 
 N_FOLDS = 5

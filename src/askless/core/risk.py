@@ -6,7 +6,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from askless.config import CampaignConfig
+from askless.settings import CampaignConfig
 from askless.types import FloatArray, IntArray, Prototypes
 
 

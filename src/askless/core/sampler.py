@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from askless.config import SamplerSettings
 from askless.core import worth
+from askless.settings import SamplerSettings
 from askless.types import BoolArray, Confusion, FloatArray, IntArray
 
 THRESHOLD_STEP = 0.01

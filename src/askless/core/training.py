@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from askless.config import LearnerSettings
 from askless.core import mixmatch
 from askless.core.learner import Minibatch, Network
+from askless.settings import LearnerSettings
 from askless.types import Float32Array, IntArray
 
 EPOCHS_BETWEEN_VALIDATIONS = 10

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from askless.config import SimulationConfig, compose
+from askless.config import compose
 from askless.data.classes import ClassInfo, read_classes
 from askless.data.item_table import ItemTable, read_items
 from askless.errors import DataError
+from askless.settings import SimulationConfig
 from askless.types import Dataset, Prototypes
 
 THUMBNAIL_SIZES = (256, 1024)

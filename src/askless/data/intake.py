@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tomli_w
 
-from askless.config import CampaignConfig, compose, settings_table
+from askless.config import compose, settings_table
 from askless.data.classes import OTHER, ClassInfo, Labels, check_names, to_json
 from askless.data.durable import replace_text
 from askless.data.folder import CampaignFolder
@@ -22,6 +22,7 @@ from askless.data.lock import hold
 from askless.data.merge import Merged, merge
 from askless.data.survey import survey
 from askless.errors import ConfigError, DataError
+from askless.settings import CampaignConfig
 
 Progress = Callable[[int, int], None]
 """Told how many images are done, of how many."""

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
-from askless.config import PriorSettings, SimulationConfig
 from askless.core.confusion import prior_counts as dirichlet_counts
 from askless.errors import ConfigError
+from askless.settings import PriorSettings, SimulationConfig
 from askless.simulate import amt, noise
 from askless.simulate.drawn import ConfusionCrowd
 from askless.simulate.recorded import Counts

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from askless.config import SimulationConfig
 from askless.errors import DataError
 from askless.randomness import generator
+from askless.settings import SimulationConfig
 from askless.types import BoolArray, IntArray
 
 OTHER = "other"

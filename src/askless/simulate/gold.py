@@ -6,10 +6,10 @@ log, since a campaign asks nobody about known items: what they tell is the prior
 
 import numpy as np
 
-from askless.config import SimulationConfig
 from askless.core.confusion import gold_prior_counts
 from askless.errors import ConfigError
 from askless.randomness import generator
+from askless.settings import SimulationConfig
 from askless.simulate.crowds import Crowd
 from askless.simulate.sources import Source
 from askless.types import Annotations, Batch, FloatArray

@@ -16,11 +16,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from askless.campaign import Campaign
-from askless.config import SimulationConfig, config_from_settings
+from askless.config import config_from_settings
 from askless.core.risk import ItemStatus
 from askless.data.durable import replace_text
 from askless.data.table import write_tables
 from askless.errors import ConfigError, DataError
+from askless.settings import SimulationConfig
 from askless.simulate.crowds import Crowd, make_crowd, prior_counts
 from askless.simulate.experiment import Row, measure, reached, run_rounds
 from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_json, write_sealed

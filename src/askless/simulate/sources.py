@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from askless.config import SimulationConfig, experiment_classes
+from askless.config import experiment_classes
 from askless.data.digits import load_digits
 from askless.data.features import read_features, reduce
 from askless.data.folder import CampaignFolder
@@ -17,6 +17,7 @@ from askless.data.image_rows import read_image_rows
 from askless.data.lines import read_lines
 from askless.errors import DataError
 from askless.randomness import generator
+from askless.settings import SimulationConfig
 from askless.simulate import synthetic
 from askless.simulate.campaign_folder import read_labelled_items
 from askless.simulate.draw import choose_classes, draw_items

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from askless.config import SimulationConfig, compose
+from askless.config import compose
 from askless.errors import ConfigError
+from askless.settings import SimulationConfig
 
 MAX_NAME_LENGTH = 120
 TOKEN = re.compile(r"""(?<!\w)"(?:\\.|[^"\\])*"|(?<!\w)'[^']*'|.""", re.DOTALL)

@@ -1,0 +1,1 @@
+"""The live system: pages where people answer and a manager looks on, over one campaign folder."""
