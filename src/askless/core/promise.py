@@ -19,8 +19,7 @@ from dataclasses import dataclass
 from math import floor
 
 import numpy as np
-from scipy.special import betaln, gammaln, logsumexp
-from scipy.stats import beta, binom, nbinom
+from scipy.special import bdtr, betaincinv, betaln, gammaln, logsumexp, nbdtrc
 
 from askless.types import FloatArray
 
@@ -97,9 +96,9 @@ def bound_accuracy(terms: Terms, n_audited: int, n_wrong: int) -> tuple[float, f
     least, most = low - n_wrong, high - n_wrong
     if e > 0:
         left = terms.n_items - n_audited
-        most = min(left, most + int(nbinom.isf(part, most + 1, 1 - e)))
-        most += int(binom.ppf(1 - part, terms.n_audited_before + terms.max_audits, e))
-        least = max(0, least - int(binom.ppf(1 - part, left, e)))
+        most = min(left, most + _most_unseen(most, left, 1 - e, part))
+        most += _most_mistakes(terms.n_audited_before + terms.max_audits, e, part)
+        least = max(0, least - _most_mistakes(left, e, part))
     return max(0.0, 1 - most / terms.n_set), 1 - least / terms.n_set
 
 
@@ -121,7 +120,7 @@ def expect_audits(terms: Terms, target_accuracy: float, share: float) -> float:
 
 def bound_auditor_error(n_gold: int, n_wrong: int, alpha: float) -> float:
     """The highest error rate of auditors who had `n_wrong` of `n_gold` known items wrong (Clopper and Pearson 1934)."""
-    return 1.0 if n_wrong >= n_gold else float(beta.ppf(1 - alpha, n_wrong + 1, n_gold - n_wrong))
+    return 1.0 if n_wrong >= n_gold else float(betaincinv(n_wrong + 1, n_gold - n_wrong, 1 - alpha))
 
 
 def _log_prior(n_items: int, expected_share: float) -> FloatArray:
@@ -131,3 +130,15 @@ def _log_prior(n_items: int, expected_share: float) -> FloatArray:
     b = 1 / r - 1
     choose = gammaln(n_items + 1) - gammaln(w + 1) - gammaln(n_items - w + 1)
     return np.asarray(choose + betaln(w + 1, n_items - w + b) - betaln(1, b))
+
+
+def _most_mistakes(n_answers: int, error: float, alpha: float) -> int:
+    """So many of these answers are wrong, at most, with a chance of 1 - alpha."""
+    return int(np.argmax(bdtr(np.arange(n_answers + 1), n_answers, error) >= 1 - alpha))
+
+
+def _most_unseen(n_seen: int, n_items: int, share: float, alpha: float) -> int:
+    """So many of `n_items` are missed, at most, with a chance of 1 - alpha, where each is seen with chance `share` and
+    at most `n_seen` are."""
+    is_enough = nbdtrc(np.arange(n_items + 1), n_seen + 1, share) <= alpha
+    return int(np.argmax(is_enough)) if is_enough.any() else n_items
