@@ -78,7 +78,7 @@ def bound_wrong(n_items: int, n_audited: int, n_wrong: int, alpha: float, expect
     return int(possible.min()), int(possible.max())
 
 
-def bound_accuracy(terms: Terms, n_audited: int, n_wrong: int) -> tuple[float, float]:
+def bound_accuracy(terms: Terms, n_audited: int, n_wrong: int, n_unsettled: int = 0) -> tuple[float, float]:
     """Lowest and highest accuracy of the set, once audited items have the label that the audit gave.
 
     Auditors who err: an item may be counted as right though it is wrong, with a chance of at most e. So of the wrong
@@ -89,6 +89,8 @@ def bound_accuracy(terms: Terms, n_audited: int, n_wrong: int) -> tuple[float, f
         terms: of the audit.
         n_audited: items audited in it.
         n_wrong: of these, those whose label was not what the auditor said.
+        n_unsettled: items, of this audit or an earlier one, that the auditor could not label; they count as wrong, here
+            and among `n_wrong`.
     """
     e, part = terms.auditor_error, terms.alpha * AUDITOR_SHARE
     alpha = terms.alpha if e == 0 else terms.alpha - 2 * part
@@ -99,17 +101,20 @@ def bound_accuracy(terms: Terms, n_audited: int, n_wrong: int) -> tuple[float, f
         most = min(left, most + _most_unseen(most, left, 1 - e, part))
         most += _most_mistakes(terms.n_audited_before + terms.max_audits, e, part)
         least = max(0, least - _most_mistakes(left, e, part))
-    return max(0.0, 1 - most / terms.n_set), 1 - least / terms.n_set
+    return max(0.0, 1 - (most + n_unsettled) / terms.n_set), 1 - least / terms.n_set
 
 
-def expect_audits(terms: Terms, target_accuracy: float, share: float) -> float:
-    """How many items an audit takes until it shows the target, if this share of the labels is wrong and found evenly;
-    infinite if more than `terms.max_audits`."""
+def expect_audits(
+    terms: Terms, target_accuracy: float, share: float, n_audited: int = 0, n_wrong: int = 0, n_unsettled: int = 0
+) -> float:
+    """How many items an audit takes in all until it shows the target, if this share of the labels that it has not come
+    to yet is wrong, and found evenly; infinite if more than `terms.max_audits`."""
 
-    def is_shown(n_audited: int) -> bool:
-        return bound_accuracy(terms, n_audited, round(share * n_audited))[0] >= target_accuracy
+    def is_shown(n: int) -> bool:
+        found = n_wrong + round(share * (n - n_audited))
+        return bound_accuracy(terms, n, found, n_unsettled)[0] >= target_accuracy
 
-    low, high = 0, min(terms.max_audits, terms.n_items)
+    low, high = n_audited, min(terms.max_audits, terms.n_items)
     if not is_shown(high):
         return float("inf")
     while high - low > 1:
