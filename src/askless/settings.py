@@ -156,6 +156,20 @@ class AnnotatorSettings(_Settings):
     )
 
 
+class PromiseSettings(_Settings):
+    """How right all labels together shall be, and who finds out (docs/explanation/promise.md)."""
+
+    target_accuracy: float | None = Field(
+        None, gt=0, lt=1, description="go on until this share of all labels is right; none: until each is finished"
+    )
+    confidence: float = Field(0.95, ge=0.5, lt=1, description="the promise is kept with this chance at least")
+    auditors: tuple[str, ...] = Field(
+        ("auditor",), min_length=1, description="trusted people; they are asked about items of the audit only"
+    )
+    auditor_accuracy: float = Field(1.0, gt=0.5, le=1, description="an auditor is right with this chance at least")
+    max_audit_share: float = Field(0.5, gt=0, le=1, description="share of the items that auditors may be asked about")
+
+
 class CampaignConfig(_Settings):
     """All that a campaign needs to know beside its data."""
 
@@ -170,6 +184,7 @@ class CampaignConfig(_Settings):
     learner: LearnerSettings = LearnerSettings()
     sampler: SamplerSettings = SamplerSettings()
     annotators: AnnotatorSettings = AnnotatorSettings()
+    promise: PromiseSettings = PromiseSettings()
 
     @model_validator(mode="after")
     def _majority_vote_has_no_machine(self) -> Self:

@@ -19,7 +19,8 @@ from small_simulation import PRESETS, Killed, configure, killed_at, until_it_liv
 from askless.campaign import Campaign
 from askless.settings import SimulationConfig
 from askless.simulate import run
-from askless.simulate.crowds import Crowd, make_crowd
+from askless.simulate.crowd import Crowd
+from askless.simulate.crowds import make_crowd
 from askless.simulate.experiment import run_rounds
 from askless.simulate.run import simulate
 from askless.simulate.sources import Source, load
