@@ -104,10 +104,12 @@ class Auditing:
                 append(Kind.STOPPED, payload={"reason": StopReason.CANNOT_BE_REACHED.value})
             return
         history = [
-            (payload["n_annotations"], payload["risk"])
+            (payload["n_annotations"], payload["risk"] * self._n_set / max(n_items, 1))
             for payload in (entry.payload or {} for entry in ledger.refreshes if entry.position > ledger.restarted)
         ]
-        if begins(terms, target, history, config.batch_size * config.n_batches, can_improve=can_improve):
+        failed_at = past[-1]["risk"] if past else None
+        n_per_round = config.batch_size * config.n_batches
+        if begins(terms, target, history, n_per_round, failed_at, can_improve=can_improve):
             to_draw = np.setdiff1d(np.arange(self._n_items), np.append(self._prototypes.item, list(said)))
             order = generator(self._seed, "audit", ledger.position).permutation(to_draw)[: terms.max_audits]
             payload = {"items": order.tolist(), "risk": risk, "can_improve": can_improve}

@@ -9,14 +9,21 @@ import numpy as np
 from askless.core.promise import Terms, bound_accuracy, expect_audits
 from askless.types import BoolArray, FloatArray
 
+ROUNDS_AHEAD = (1, 2, 4, 8, 16)
+
 N_TREND = 5
 """So many refreshes tell how fast the risk falls."""
+
+FIRST_TRUST = 0.6
 
 PSEUDO_WRONG = 2.0
 """A believed share of wrong labels counts as much as an audit that found so many wrong ones."""
 
-PATIENCE = 1.5
+PATIENCE = 2.0
 """An audit that will take so many times what was expected of it is given up, if answers are still to be had."""
+
+PROGRESS = 0.7
+"""After an audit has failed, the believed risk must fall to this share of what it was before another one begins."""
 
 MIN_THRESHOLD = 1e-3
 
@@ -32,30 +39,43 @@ class Verdict(StrEnum):
 
 
 def trust(n_wrong: int, n_expected: float) -> float:
-    """By what factor more labels are wrong than is believed, after audits that found `n_wrong`, and had been expected
-    to find `n_expected`."""
-    return (n_wrong + PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
+    """By what factor more labels are wrong than is believed, after audits that found `n_wrong`, where the belief was
+    `n_expected`. Before any it is `FIRST_TRUST`: an audit that comes too early is soon given up, and tells the factor;
+    one that comes late costs answers that nobody needed."""
+    return (n_wrong + FIRST_TRUST * PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
 
 
 def begins(
-    terms: Terms, target_accuracy: float, history: Sequence[tuple[int, float]], n_per_round: int, *, can_improve: bool
+    terms: Terms,
+    target_accuracy: float,
+    history: Sequence[tuple[int, float]],
+    n_per_round: int,
+    failed_at: float | None,
+    *,
+    can_improve: bool,
 ) -> bool:
-    """Whether to audit now: another round of answers would cost more than it would spare the audit.
+    """Whether to audit now: some more rounds of answers would cost more than they would spare the audit.
 
     Args:
         terms: of the audit that would begin; its `expected_share` is what is expected of now.
         target_accuracy: to be shown.
         history: answers so far and believed risk, after each refresh.
         n_per_round: answers of a round.
+        failed_at: the believed risk at which the last audit failed; none if there was none.
         can_improve: whether there is anything left to ask of others.
     """
     if not can_improve:
         return True
+    if failed_at is not None and history[-1][1] > PROGRESS * failed_at:
+        return False
     needed = expect_audits(terms, target_accuracy, terms.expected_share)
     if not np.isfinite(needed):
         return False
     fall = _fall(history[-N_TREND:], n_per_round)
-    return bool(needed - expect_audits(terms, target_accuracy, terms.expected_share * fall) < n_per_round)
+    return all(
+        needed <= n * n_per_round + expect_audits(terms, target_accuracy, terms.expected_share * fall**n)
+        for n in ROUNDS_AHEAD
+    )
 
 
 def judge(
