@@ -193,7 +193,7 @@ class AnyCampaign(RuleBasedStateMachine):
     def tell_wrongly(self, data: st.DataObject) -> None:
         batch = data.draw(st.sampled_from(self.batches))
         with pytest.raises(AnswerError):
-            self.campaign.tell(batch.id, [Answer(batch.items[0], 0), Answer(int(PROTOTYPES.item[0]), 0)])
+            self.campaign.tell(batch.id, [Answer(batch.items[0], 0), Answer(int(PROTOTYPES.item[-1]), 0)])
 
     @precondition(lambda self: self.batches)
     @rule(data=st.data())
@@ -270,7 +270,7 @@ class AnyCampaign(RuleBasedStateMachine):
 
 
 TestAnyCampaign = AnyCampaign.TestCase
-TestAnyCampaign.settings = settings(max_examples=12, stateful_step_count=30)
+TestAnyCampaign.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 END = 150
