@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 
 from askless.core.audit import Verdict, begins, judge, lower_threshold, trust
+from askless.core.forecast import Forecast, forecast, until_finished, until_promised
 from askless.core.promise import Terms, allowed_wrong, alpha_of, bound_accuracy
 from askless.core.risk import StopReason
 from askless.randomness import generator
@@ -82,34 +83,18 @@ class Auditing:
         target = config.promise.target_accuracy
         if target is None or ledger.stopped:
             return
-        said = self._said(ledger, config)
+        said, factor = self._said(ledger, config), self._trust(ledger)
         n_items = self._n_set - len(said)
         risk = refresh.risk * self._n_set / max(n_items, 1)
-        past = [entry.payload or {} for entry in ledger.verdicts]
-        factor = trust(
-            sum(payload["n_wrong"] for payload in past),
-            sum(payload["n_audited"] * payload["risk"] for payload in past),
-        )
-        terms = Terms(
-            self._n_set,
-            n_items,
-            alpha_of(len(ledger.audits), config.promise.confidence),
-            min(factor * risk, 1.0),
-            min(n_items, int(config.promise.max_audit_share * self._n_set) - len(said)),
-            1 - config.promise.auditor_accuracy,
-        )
+        terms = self._terms(factor * risk, ledger, config)
         can_improve = refresh.open > 0 and factor * refresh.stuck <= allowed_wrong(self._n_set, target)
-        if terms.max_audits <= 0:
+        if terms.max_audits == 0:
             if not can_improve:
                 append(Kind.STOPPED, payload={"reason": StopReason.CANNOT_BE_REACHED.value})
             return
-        history = [
-            (payload["n_annotations"], payload["risk"] * self._n_set / max(n_items, 1))
-            for payload in (entry.payload or {} for entry in ledger.refreshes if entry.position > ledger.restarted)
-        ]
-        failed_at = past[-1]["risk"] if past else None
+        failed_at = (ledger.verdicts[-1].payload or {})["risk"] if ledger.verdicts else None
         n_per_round = config.batch_size * config.n_batches
-        if begins(terms, target, history, n_per_round, failed_at, can_improve=can_improve):
+        if begins(terms, target, self._history(n_items, ledger), n_per_round, failed_at, can_improve=can_improve):
             to_draw = np.setdiff1d(np.arange(self._n_items), np.append(self._prototypes.item, list(said)))
             order = generator(self._seed, "audit", ledger.position).permutation(to_draw)[: terms.max_audits]
             payload = {"items": order.tolist(), "risk": risk, "can_improve": can_improve}
@@ -145,7 +130,7 @@ class Auditing:
             return
         payload = ledger.audit.payload or {}
         tally, n_unsettled = self._tally(ledger.audit, label, ledger, config), self._n_unsettled(ledger, config)
-        terms = _terms(ledger.audit)
+        terms = _terms_of(ledger.audit)
         verdict = judge(terms, target, tally.n_audited, tally.n_wrong, n_unsettled, can_improve=payload["can_improve"])
         is_spent = config.budget is not None and ledger.n_given >= config.budget
         if verdict == Verdict.OPEN and not is_spent:
@@ -160,6 +145,21 @@ class Auditing:
         elif verdict == Verdict.HOPELESS:
             append(Kind.STOPPED, payload={"reason": StopReason.CANNOT_BE_REACHED.value})
 
+    def forecast(self, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
+        """Labels in all at the end; none while there is nothing to go by."""
+        history = self._history(self._n_set - len(self._said(ledger, config)), ledger)
+        target = config.promise.target_accuracy
+        if target is None:
+            made = forecast(history, until_finished(config.max_risk))
+        else:
+            factor = self._trust(ledger)
+            share = factor * history[-1][1] if history else 1.0
+            made = forecast(history, until_promised(self._terms(share, ledger, config), target, factor))
+        if made is None or config.budget is None:
+            return made
+        most = config.budget
+        return Forecast(min(made.n_answers, most), min(made.low, most), min(made.high, most))
+
     def promise(self, estimate: Estimate, ledger: Ledger, config: CampaignConfig) -> Promise | None:
         """What is promised, and what the audit under way, else the last one, has shown."""
         target = config.promise.target_accuracy
@@ -169,7 +169,7 @@ class Auditing:
         if ledger.audit is not None:
             tally = self._tally(ledger.audit, estimate.label, ledger, config)
             low, high = bound_accuracy(
-                _terms(ledger.audit), tally.n_audited, tally.n_wrong, self._n_unsettled(ledger, config)
+                _terms_of(ledger.audit), tally.n_audited, tally.n_wrong, self._n_unsettled(ledger, config)
             )
         elif ledger.verdicts:
             payload = ledger.verdicts[-1].payload or {}
@@ -177,6 +177,30 @@ class Auditing:
         said = self._said(ledger, config)
         return Promise(
             target, config.promise.confidence, low, high, len(said), len(ledger.audits), ledger.audit is not None
+        )
+
+    def _history(self, n_items: int, ledger: Ledger) -> list[tuple[int, float]]:
+        """Labels so far, and the mean risk of `n_items` that no auditor has labelled, after each refresh."""
+        payloads = [entry.payload or {} for entry in ledger.refreshes if entry.position > ledger.restarted]
+        scale = self._n_set / max(n_items, 1)
+        return [(payload["n_annotations"], payload["risk"] * scale) for payload in payloads if "risk" in payload]
+
+    def _trust(self, ledger: Ledger) -> float:
+        past = [entry.payload or {} for entry in ledger.verdicts]
+        n_expected = sum(payload["n_audited"] * payload["risk"] for payload in past)
+        return trust(sum(payload["n_wrong"] for payload in past), n_expected)
+
+    def _terms(self, expected_share: float, ledger: Ledger, config: CampaignConfig) -> Terms:
+        """Of an audit that would begin now."""
+        n_audited = len(self._said(ledger, config))
+        n_items = self._n_set - n_audited
+        return Terms(
+            self._n_set,
+            n_items,
+            alpha_of(len(ledger.audits), config.promise.confidence),
+            min(expected_share, 1.0),
+            max(0, min(n_items, int(config.promise.max_audit_share * self._n_set) - n_audited)),
+            1 - config.promise.auditor_accuracy,
         )
 
     def _tally(self, audit: Entry, label: IntArray, ledger: Ledger, config: CampaignConfig) -> Tally:
@@ -208,6 +232,6 @@ class Auditing:
         return [j for j in present if j not in ledger.banned]
 
 
-def _terms(audit: Entry) -> Terms:
+def _terms_of(audit: Entry) -> Terms:
     payload = audit.payload or {}
     return Terms(**{field.name: payload[field.name] for field in fields(Terms)})

@@ -12,6 +12,7 @@ import numpy as np
 
 from askless.answering import check_answers, keep_answers, read_answers, undo_answer
 from askless.auditing import Auditing
+from askless.core.forecast import Forecast
 from askless.core.learner import Learner, NetworkMaker, name_of
 from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
 from askless.errors import AnswerError
@@ -450,6 +451,11 @@ class Campaign(Steering):
                 is_paused=ledger.is_paused,
                 promise=self._auditing.promise(self._inferred(), ledger, self.config),
             )
+
+    def forecast(self) -> Forecast | None:
+        """Labels in all at the end of the campaign, as it goes now; none while there are too few refreshes."""
+        with self._journal.reading() as ledger:
+            return self._auditing.forecast(ledger, self.config)
 
     def result(self) -> Result:
         """The labels as of the last refresh."""
