@@ -22,6 +22,9 @@ PSEUDO_WRONG = 2.0
 PATIENCE = 2.0
 """An audit that will take so many times what was expected of it is given up, if answers are still to be had."""
 
+MAX_SHARE, MIN_AUDITS = 0.25, 50
+"""An audit that would take more of the items waits for better labels, while such are to be had."""
+
 PROGRESS = 0.7
 """After an audit has failed, the believed risk must fall to this share of what it was before another one begins."""
 
@@ -69,7 +72,7 @@ def begins(
     if failed_at is not None and history[-1][1] > PROGRESS * failed_at:
         return False
     needed = expect_audits(terms, target_accuracy, terms.expected_share)
-    if not np.isfinite(needed):
+    if needed > max(MAX_SHARE * terms.n_items, MIN_AUDITS):
         return False
     fall = _fall(history[-N_TREND:], n_per_round)
     return all(
@@ -93,10 +96,14 @@ def judge(
         terms, n_audited, n_wrong, n_unsettled: see `promise.bound_accuracy`.
         target_accuracy: to be shown.
         can_improve: whether there is anything left to ask of others.
+
+    An audit is given up if it would take too long even if the share of wrong labels were a standard error lower than
+    it looks.
     """
     if bound_accuracy(terms, n_audited, n_wrong, n_unsettled)[0] >= target_accuracy:
         return Verdict.KEPT
-    share = (n_wrong + PSEUDO_WRONG) / (n_audited + PSEUDO_WRONG / max(terms.expected_share, 1e-9))
+    n_seen = n_wrong + PSEUDO_WRONG
+    share = (1 - n_seen**-0.5) * n_seen / (n_audited + PSEUDO_WRONG / max(terms.expected_share, 1e-9))
     needed = expect_audits(terms, target_accuracy, share, n_audited, n_wrong, n_unsettled)
     if not can_improve:
         return Verdict.OPEN if np.isfinite(needed) else Verdict.HOPELESS
