@@ -411,6 +411,12 @@ class Campaign(Steering):
         return self._estimates.of(last)
 
     @property
+    def is_going_on(self) -> bool:
+        """Whether no stop rule has ended it."""
+        with self._journal.reading() as ledger:
+            return ledger.stopped is None
+
+    @property
     def n_refreshes(self) -> int:
         """How often labels were made anew; those that a promise was kept with, once more."""
         with self._journal.reading() as ledger:

@@ -18,6 +18,7 @@ COMMANDS = {
     "embed": "Make the features of a campaign: what the machine sees of each image.",
     "models": "List the models that can make features, and what they cost to run here.",
     "demo": "Label 1,697 digits with 30 simulated annotators in three ways and compare what each needs.",
+    "plan": "Simulate campaigns on your features, to see what an accuracy will cost.",
     "simulate": "Let simulated annotators label a set whose truth is known, and report what it cost.",
     "report": "Write one self-contained HTML page about one run, or several side by side.",
     "aggregate": "Find the labels of a table of annotations that is there already, or of a campaign.",

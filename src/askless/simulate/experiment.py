@@ -38,6 +38,10 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
         with campaign.transaction():
             for batch in batches:
                 campaign.tell(batch.id, crowd.answer(batch))
+        if campaign.is_going_on:
+            campaign.refresh()
+            yield
+    if status.n_new:  # answers to an audit that ended the campaign
         campaign.refresh()
         yield
 
