@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Annotated, Any
@@ -11,11 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from askless.cli.terminal import decimals, new_app, note, out
+from askless.config import compose
+from askless.data.digits import load_digits
 from askless.data.features import map_features
 from askless.data.folder import CampaignFolder
 from askless.errors import ConfigError
 from askless.report import write_report
 from askless.simulate.pseudo import write_pseudo_data
+from askless.simulate.sources import load
 from askless.simulate.sweep import Standing, State, sweep
 from askless.simulate.variants import Variant, expand
 
@@ -58,19 +62,25 @@ def plan(
     Where labels are known they are the truth. Elsewhere the truth is made up from clusters of the features, and how
     well a machine could tell the classes apart is a guess of yours: the table is as good as the guesses in it.
     """
-    datasets, n_items = _datasets(data, machine_accuracies, n_classes, max_items, folder)
+    datasets, n_items = _pseudo_data(data, machine_accuracies, n_classes, max_items, folder), _count(data)
+    has_truth = not datasets
+    if has_truth:
+        n_classes = load(compose([_as_dataset([str(data)])])).dataset.n_classes
     settings = [
-        f"dataset={','.join(json.dumps(name) for name in datasets)}",
+        _as_dataset(datasets or [str(data)]),
         "learner_method=askless",
         f"crowd.skill={skills}",
         f"crowd.n_annotators={annotators}",
         f"n_prototypes_per_class={prototypes}",
         f"promise.target_accuracy={target_accuracy}",
         f"promise.confidence={confidence}",
+        f"promise.max_audit_share={min(1.0, 0.5 * n_items / max_items):g}",
         f"seed={seeds}",
+        *([f"n_data_per_class={max(1, max_items // n_classes)}"] if has_truth and n_classes else []),
     ]
     runs = folder / "runs"
-    ends = sweep(expand(settings), runs, resume=runs.exists(), n_jobs=n_jobs, on_change=_tell)
+    variants = [replace(variant, name=variant.name or "one") for variant in expand(settings)]
+    ends = sweep(variants, runs, resume=runs.exists(), n_jobs=n_jobs, on_change=_tell)
     if failed := [end for end in ends if end.state is State.FAILED]:
         raise ConfigError(f"The simulation {failed[0].variant.name} failed: {failed[0].error}")
     rows = [_row(variant, alike, n_items) for variant, alike in _by_setting(ends)]
@@ -83,7 +93,7 @@ def plan(
         f"Answers for all {n_items:,} images: the crowd's share grows with their number, the audit's hardly.\n"
         + (
             "The truth is that of known labels. "
-            if len(datasets) == 1 and "data" not in Path(datasets[0]).parts[-2:-1]
+            if has_truth
             else "The truth is made up from clusters of the features. "
         )
         + "People err independently, more often between classes that look alike.",
@@ -92,18 +102,24 @@ def plan(
     print(f"Curves: {page}")
 
 
-def _datasets(
-    data: Path, machine_accuracies: str, n_classes: int | None, max_items: int, folder: Path
-) -> tuple[list[str], int]:
-    """What `dataset` may be, and how many images there are in all."""
+def _as_dataset(names: Sequence[str]) -> str:
+    return f"dataset={','.join(json.dumps(name, ensure_ascii=False) for name in names)}"
+
+
+def _count(data: Path) -> int:
+    """How many images there are in all."""
+    return load_digits()[0].n_items if str(data) == "digits" else len(map_features(data / "features.npy"))
+
+
+def _pseudo_data(data: Path, machine_accuracies: str, n_classes: int | None, max_items: int, folder: Path) -> list[str]:
+    """A folder with a made-up truth for each accuracy of the machine; none where labels are known."""
     if str(data) == "digits":
-        return ["digits"], 1797
+        return []
     if not (data / "features.npy").is_file():
         raise ConfigError(f"{data} has no features.npy; make it by `askless embed {data}`, or save your own there.")
-    n_items = len(map_features(data / "features.npy"))
     place = CampaignFolder(data)
     if any((data / name).is_file() for name in LABELS):
-        return [str(data)], n_items
+        return []
     if place.items.is_file():
         n_classes = len(place.read_classes())
     if n_classes is None:
@@ -118,7 +134,7 @@ def _datasets(
             raise ConfigError(f"--machine-accuracy {text!r} does not fit: give shares between 0 and 1.")
         to = folder / "data" / f"machine-{accuracy:g}"
         made.append(str(write_pseudo_data(data / "features.npy", n_classes, accuracy, max_items, to, seed=0)))
-    return made, n_items
+    return made
 
 
 def _tell(standing: Standing) -> None:

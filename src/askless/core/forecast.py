@@ -15,7 +15,10 @@ from askless.core.promise import Terms, expect_audits
 from askless.types import FloatArray
 
 MIN_REFRESHES = 3
-N_AHEAD = 200
+MIN_FALL = 0.01
+"""In the logarithm of the risk, since the first refresh."""
+
+N_AHEAD = 60
 """Points between now and the end at which the rest is looked at."""
 
 SLOWER, FASTER = 0.65, 1.5
@@ -51,7 +54,7 @@ def forecast(history: Sequence[tuple[int, float]], rest: Callable[[float], float
     log_risk = np.log(np.maximum(risk, 1e-9))
     weight = np.linspace(0.2, 1.0, len(history))
     slope = np.polynomial.Polynomial.fit(n_answers, log_risk, 1, w=weight, domain=[]).coef[1]
-    if slope >= 0:
+    if slope * (n_answers[-1] - n_answers[0]) > -MIN_FALL:
         return None
     totals = [
         _least_total(n_answers[-1], risk[-1], slope * factor, rest, share)

@@ -21,12 +21,13 @@ from math import floor
 import numpy as np
 from scipy.special import bdtr, betaincinv, betaln, gammaln, logsumexp, nbdtrc
 
-from askless.types import FloatArray
+from askless.types import FloatArray, IntArray
 
 AUDITOR_SHARE = 0.1
 """Part of alpha that each of two bounds on the mistakes of auditors gets, if they make any."""
 
 MIN_EXPECTED_SHARE = 1e-3
+MIN_WINDOW = 64
 
 
 @dataclass(frozen=True)
@@ -65,17 +66,26 @@ def allowed_wrong(n_set: int, target_accuracy: float) -> int:
 
 
 def bound_wrong(n_items: int, n_audited: int, n_wrong: int, alpha: float, expected_share: float) -> tuple[int, int]:
-    """Lowest and highest number of wrong labels among `n_items`, the `n_wrong` found included."""
-    w = np.arange(n_wrong, n_items - n_audited + n_wrong + 1)
-    log_likelihood = (
-        gammaln(w + 1)
-        - gammaln(w - n_wrong + 1)
-        + gammaln(n_items - w + 1)
-        - gammaln(n_items - w - n_audited + n_wrong + 1)
-    )
-    log_ratio = logsumexp(_log_prior(n_items, expected_share)[w] + log_likelihood) - log_likelihood
-    possible = w[log_ratio < np.log(1 / alpha)]
-    return int(possible.min()), int(possible.max())
+    """Lowest and highest number of wrong labels among `n_items`, the `n_wrong` found included.
+
+    Only the lowest w are looked at, as many as it takes: L has one peak, so that beyond it all are ruled out as soon as
+    one is; and a sum over fewer v makes K smaller, so that nothing is ruled out by it.
+    """
+    most = n_items - n_audited + n_wrong
+    highest = n_wrong + MIN_WINDOW + 2 * n_wrong * n_items // max(n_audited, 1)  # beyond the peak
+    while True:
+        w = np.arange(n_wrong, min(highest, most) + 1)
+        log_likelihood = (
+            gammaln(w + 1)
+            - gammaln(w - n_wrong + 1)
+            + gammaln(n_items - w + 1)
+            - gammaln(n_items - w - n_audited + n_wrong + 1)
+        )
+        log_ratio = logsumexp(_log_prior(w, n_items, expected_share) + log_likelihood) - log_likelihood
+        is_possible = log_ratio < np.log(1 / alpha)
+        if highest >= most or not is_possible[-1]:
+            return int(w[is_possible].min()), int(w[is_possible].max())
+        highest *= 4
 
 
 def bound_accuracy(terms: Terms, n_audited: int, n_wrong: int, n_unsettled: int = 0) -> tuple[float, float]:
@@ -128,13 +138,12 @@ def bound_auditor_error(n_gold: int, n_wrong: int, alpha: float) -> float:
     return 1.0 if n_wrong >= n_gold else float(betaincinv(n_wrong + 1, n_gold - n_wrong, 1 - alpha))
 
 
-def _log_prior(n_items: int, expected_share: float) -> FloatArray:
-    """(n + 1,): beta-binomial over the number of wrong labels, its share having the prior Beta(1, 1 / r - 1)."""
+def _log_prior(n_wrong: IntArray, n_items: int, expected_share: float) -> FloatArray:
+    """Beta-binomial over the number of wrong labels, whose share has the prior Beta(1, 1 / r - 1)."""
     r = min(max(expected_share, MIN_EXPECTED_SHARE), 0.5)
-    w = np.arange(n_items + 1)
     b = 1 / r - 1
-    choose = gammaln(n_items + 1) - gammaln(w + 1) - gammaln(n_items - w + 1)
-    return np.asarray(choose + betaln(w + 1, n_items - w + b) - betaln(1, b))
+    choose = gammaln(n_items + 1) - gammaln(n_wrong + 1) - gammaln(n_items - n_wrong + 1)
+    return np.asarray(choose + betaln(n_wrong + 1, n_items - n_wrong + b) - betaln(1, b))
 
 
 def _most_mistakes(n_answers: int, error: float, alpha: float) -> int:
