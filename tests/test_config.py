@@ -32,7 +32,7 @@ FIELDS = dict(fields())
 KEYS = [key for key, *_ in describe_settings()]
 TOP = (
     "max_risk, batch_size, n_batches, budget, early_stop, lease_seconds, aggregator.*, prior.*, learner.*, sampler.*, "
-    "annotators.*, "
+    "annotators.*, promise.*, "
     "experiment, learner_method, simulation, hyperparams, dataset, features, images, classes, n_distractors_per_class, "
     "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, crowd.*, gold.*"
 )
@@ -428,6 +428,8 @@ def test_settings_cannot_be_changed_or_made_up() -> None:
 def any_value(field: Any) -> st.SearchStrategy[Any]:
     if get_origin(field.annotation) is Literal:
         return st.sampled_from(get_args(field.annotation))
+    if field.annotation == tuple[str, ...]:
+        return st.lists(st.text("abc", max_size=2), min_size=1, max_size=3)
     if get_origin(field.annotation) is tuple:
         return st.lists(st.sampled_from(get_args(get_args(field.annotation)[0])), min_size=1, unique=True)
     names = ("ge", "gt", "le", "lt")

@@ -49,6 +49,8 @@ EVERY_FIELD = [
     Entry(17, Kind.INVITED, 2.0, payload={"name": "Zoë", "role": "viewer", "ends": None}),
     Entry(18, Kind.REVOKED, 2.0, payload={"invitation": 17}),
     Entry(19, Kind.CHANGED, 2.0, payload={"config": {"budget": 5}}),
+    Entry(20, Kind.AUDITING, 2.0, payload={"items": [3, 0], "n_set": 4, "alpha": 0.025}),
+    Entry(21, Kind.AUDITED, 2.0, payload={"verdict": "kept", "n_audited": 2, "low": 0.95}),
 ]
 
 
@@ -95,7 +97,7 @@ class TestEveryStore:
         entries = read_all(store.again())
         assert entries == EVERY_FIELD
         assert {entry.kind for entry in entries} == set(Kind)
-        assert [type(entry.kind) for entry in entries] == [Kind] * 19
+        assert [type(entry.kind) for entry in entries] == [Kind] * len(EVERY_FIELD)
 
     def test_a_new_log_is_empty_and_appending_nothing_keeps_it_so(self, store: Store) -> None:
         log = store.create()
