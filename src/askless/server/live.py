@@ -42,7 +42,7 @@ class LiveCampaign:
         self.place = place = CampaignFolder(folder)
         self.classes = place.read_classes()
         self.page = read_page_settings(place.settings)
-        self._clock = clock
+        self.clock = clock
         refuse_network(place.log)
         served = ServedError(
             f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
@@ -77,7 +77,7 @@ class LiveCampaign:
         invitation = None if position is None else self.campaign.invitation(position)
         if invitation is None or invitation.is_revoked:
             return None
-        return invitation if invitation.ends is None or self._clock() < invitation.ends else None
+        return invitation if invitation.ends is None or self.clock() < invitation.ends else None
 
     def link(self, invitation: int, base_url: str) -> str:
         """The personal link of an invitation.

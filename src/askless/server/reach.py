@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -17,10 +18,8 @@ from askless.server.app import create_app
 from askless.server.live import LiveCampaign, ServedError
 
 SECONDS_TO_WAIT = 60.0
-NOWHERE = "http://askless"
-
-Call = Callable[..., Any]
-"""Called with method, path below /api/manage, and, by keyword, what is sent as JSON; returns what came back."""
+USUAL_URL = "http://127.0.0.1:8000"
+"""Where a campaign is served if nobody says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -61,46 +60,79 @@ def find_server(place: CampaignFolder) -> Server | None:
     return None
 
 
-@contextmanager
-def reach(folder: Path) -> Iterator[Call]:
-    """Yields what calls the manager's interface of a campaign.
+class Manager:
+    """The manager's interface of a campaign, from outside of its server.
 
-    Raises:
-        DataError: the server refuses what it is asked for; or no such campaign.
-        StoreError: somebody else has the campaign and does not answer.
+    Args:
+        server: who to ask.
+        transport: the way there.
+        is_serving: whether people can use its links now.
     """
-    place = CampaignFolder(folder)
-    try:
-        live = LiveCampaign(folder)
-    except ServedError as served:
-        server = find_server(place)
-        if server is None:
-            raise served from None
-        yield _caller(server.url, server.token, httpx.AsyncHTTPTransport(), served)
-        return
-    try:
-        token = live.links.token(live.admin())
-        yield _caller(NOWHERE, token, httpx.ASGITransport(create_app(live)), StoreError("No answer."))
-    finally:
-        live.close()
 
+    def __init__(self, server: Server, transport: httpx.AsyncBaseTransport, *, is_serving: bool) -> None:
+        self._server = server
+        self._transport = transport
+        self.is_serving = is_serving
 
-def _caller(url: str, token: str, transport: httpx.AsyncBaseTransport, otherwise: StoreError) -> Call:
-    async def request(method: str, path: str, content: object) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token}"}
-        async with httpx.AsyncClient(transport=transport, base_url=url, timeout=SECONDS_TO_WAIT) as client:
-            return await client.request(method, f"/api/manage{path}", headers=headers, json=content)
+    def get(self, path: str) -> Any:
+        """What is at a path below /api/manage.
 
-    def call(method: str, path: str, *, content: object = None) -> Any:
+        Raises:
+            DataError: the server refuses.
+            StoreError: nobody answers.
+        """
+        return self._request("GET", path, None)
+
+    def post(self, path: str, content: object = None) -> Any:
+        """Orders something; returns and raises as `get`."""
+        return self._request("POST", path, content)
+
+    def link(self, link: str) -> str:
+        """A link of this server as people reach it."""
+        parts = urlsplit(link)
+        return f"{self._server.public_url.rstrip('/')}{parts.path}#{parts.fragment}"
+
+    def _request(self, method: str, path: str, content: object) -> Any:
         try:
-            response = asyncio.run(request(method, path, content))
-        except httpx.TransportError:
-            raise otherwise from None
+            response = asyncio.run(self._send(method, path, content))
+        except httpx.TransportError as error:
+            raise StoreError(
+                f"The server of this campaign (process {self._server.pid}) does not answer ({error!r}); see what it "
+                "printed, end it and serve anew."
+            ) from None
         if response.is_error:
             raise DataError(_detail(response))
-        return response.json()
+        return response.json() if response.content else None
 
-    return call
+    async def _send(self, method: str, path: str, content: object) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._server.token}"}
+        async with httpx.AsyncClient(
+            transport=self._transport, base_url=self._server.url, timeout=SECONDS_TO_WAIT
+        ) as client:
+            return await client.request(method, f"/api/manage{path}", headers=headers, json=content)
+
+
+@contextmanager
+def reach(folder: Path) -> Iterator[Manager]:
+    """Yields the manager's interface: of the server that serves the campaign now, or of one within this process.
+
+    Raises:
+        ServedError: another process has the campaign, and is no server.
+        DataError, ConfigError, StoreError: the folder cannot be used.
+    """
+    try:
+        live = LiveCampaign(folder)
+    except ServedError:
+        server = find_server(CampaignFolder(folder))
+        if server is None:
+            raise
+        yield Manager(server, httpx.AsyncHTTPTransport(), is_serving=True)
+        return
+    try:
+        here = Server(USUAL_URL, USUAL_URL, os.getpid(), live.links.token(live.admin()))
+        yield Manager(here, httpx.ASGITransport(create_app(live)), is_serving=False)
+    finally:
+        live.close()
 
 
 def _detail(response: httpx.Response) -> str:
