@@ -76,6 +76,26 @@ class CampaignFolder:
         return self.root / "log.db"
 
     @property
+    def instructions(self) -> Path:
+        """Markdown that annotators can read, if there is any."""
+        return self.root / "instructions.md"
+
+    @property
+    def secret(self) -> Path:
+        """By which the personal links are signed."""
+        return self.root / "secret"
+
+    @property
+    def serving(self) -> Path:
+        """Where the server of this campaign is reached, while there is one."""
+        return self.root / "serving.json"
+
+    @property
+    def serving_lock(self) -> Path:
+        """Held by the one process that has the log for writing."""
+        return self.root / "serving.lock"
+
+    @property
     def unfinished(self) -> Path:
         """What an interrupted `askless init` or `askless add` has done so far."""
         return self.root / "unfinished"
