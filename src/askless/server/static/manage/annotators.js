@@ -1,6 +1,6 @@
 // Who answers, how much, how fast, how well. Rows stay the same elements, so that a focus survives the news.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 import { ago, count, interval, percent, seconds } from "./words.js";
 
 const PER_PAGE = 20;

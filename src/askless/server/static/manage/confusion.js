@@ -1,6 +1,6 @@
 // What the crowd takes for what: a square of shares where there are few classes, and a list of the most frequent.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 import { count, percent } from "./words.js";
 
 const MAX_WRITTEN = 12;

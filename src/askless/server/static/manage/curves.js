@@ -1,6 +1,6 @@
 // Curves by uPlot: images by where they stand, the accuracy that is believed, answers per hour.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 import { count, percent } from "./words.js";
 
 const HEIGHT = 190;

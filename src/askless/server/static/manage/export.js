@@ -1,6 +1,6 @@
 // Labels as a zip in any of the formats.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 
 export function exportForm({ onExport }) {
   const form = document.getElementById("export");

@@ -1,6 +1,6 @@
 // The riskiest, the most disputed and the broken images, a page at a time, with who said what.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 import { count, percent } from "./words.js";
 
 const PER_PAGE = 12;

@@ -1,6 +1,6 @@
 // Personal links: made, shown once more as text and QR code, taken back.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 import { day } from "./words.js";
 
 export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {

@@ -13,15 +13,6 @@ import { showPulse, showSummary } from "./summary.js";
 const POLL_MS = 2000;
 const $ = (id) => document.getElementById(id);
 
-function takeToken() {
-  const given = location.hash.slice(1);
-  if (given) {
-    sessionStorage.setItem("askless-manager", given);
-    history.replaceState(null, "", location.pathname);
-  }
-  return given || sessionStorage.getItem("askless-manager");
-}
-
 function tellTrouble(sentence) {
   $("trouble").hidden = !sentence;
   $("trouble").textContent = sentence ?? "";
@@ -67,7 +58,7 @@ function start(server) {
           if (made) showLink(wanted.name, made);
           return made;
         },
-        onLink: async (id, name) => showLink(name, await server.link(id)),
+        onLink: (id, name) => server.link(id).then((made) => showLink(name, made), ({ message }) => tellTrouble(message)),
         onRevoke: (id) => order("revoke", { id }),
       }),
       labels: exportForm({
@@ -137,6 +128,7 @@ function start(server) {
   poll();
 }
 
-const token = takeToken();
+addEventListener("hashchange", () => location.reload());
+const token = decodeURIComponent(location.hash.slice(1));
 if (token) start(connect(token));
 else tellTrouble("This page opens by a personal link only; ask for one, or open yours again.");

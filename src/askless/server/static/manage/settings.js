@@ -1,6 +1,6 @@
 // What can be changed while people work: it holds from the next answer on.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 
 const FIELDS = [
   ["budget", "Budget", "answers in all; empty means none", { min: 1, step: 1 }],

@@ -1,6 +1,6 @@
 // The first look: how far it is, what it costs, how good it is, whether all is well.
 
-import { element } from "../element.js";
+import { element } from "../annotate/element.js";
 import { ago, count, interval, money, percent, several } from "./words.js";
 
 const KINDS = [
