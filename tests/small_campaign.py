@@ -35,7 +35,11 @@ def create(
     path: Path | None = None, clock: Clock | None = None, *, plugin: Learner | None = None, **given: Any
 ) -> Campaign:
     """A campaign of `DATASET`. Settings of the configuration and arguments of `Campaign.create` may be mixed."""
-    arguments = {name: given.pop(name) for name in ("prototypes", "prior_counts", "seed") if name in given}
+    arguments = {
+        name: given.pop(name)
+        for name in ("prototypes", "prior_counts", "seed", "gold", "keeps_estimates")
+        if name in given
+    }
     config = CampaignConfig(**{"batch_size": 4, "lease_seconds": 100, **given})
     return Campaign.create(path, DATASET, FEATURES, config, clock=clock or Clock(), learner=plugin, **arguments)
 
@@ -74,6 +78,7 @@ def assert_same(a: Ledger, b: Ledger) -> None:
     """Equal in every field, and in the order of everything that has one."""
     assert a == b
     assert a.n_labels.tolist() == b.n_labels.tolist()
+    assert a.n_broken.tolist() == b.n_broken.tolist()
     assert [list(a.live), list(a.batches), a.names] == [list(b.live), list(b.batches), b.names]
     assert [list(said.items()) for said in a.said] == [list(said.items()) for said in b.said]
 

@@ -1,6 +1,8 @@
 """A campaign folder at work: its log opened or begun, and what was found in it."""
 
 import json
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,16 @@ from askless.store.log import open_log
 from askless.types import Annotations, Features, Prototypes
 
 
-def open_campaign(folder: Path) -> Campaign:
+def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callable[[], float] = time.time) -> Campaign:
     """The campaign of a folder that `askless init` made; its log is begun at the first use.
 
     Without features.npy the method of the settings goes without its machine until there is one. A machine that should
     be validated on prototypes, of which there are none, is cross-validated (`cv_3`) instead. What `askless add` or
-    `askless embed` has made since then is taken up; other settings are those that the log was begun with.
+    `askless embed` has made since then is taken up; other settings are those of the log.
+
+    Args:
+        folder: of the campaign.
+        keeps_estimates, clock: see `Campaign.create`.
 
     Raises:
         DataError: items, classes or features cannot be used, or old ones are not as they were.
@@ -34,11 +40,12 @@ def open_campaign(folder: Path) -> Campaign:
     place = CampaignFolder(folder)
     dataset, prototypes, settings = place.dataset(), _known_items(place), place.read_config()
     has_features = place.features.exists()
+    given: dict[str, Any] = {"gold": place.gold().item, "keeps_estimates": keeps_estimates, "clock": clock}
     learner = _fitting(settings.campaign.learner, has_features, prototypes)
     if not place.log.exists():
         features = _features(place, dataset.n_items)
         config = settings.campaign.model_copy(update={"learner": learner})
-        return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed)
+        return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
     with closing(open_log(place.log)) as log:
         config = Parts.history(log)[-1].config
     if config.learner.algo == "dummy":
@@ -48,7 +55,8 @@ def open_campaign(folder: Path) -> Campaign:
             f"{place.features}, by which the machine of this campaign learns, is gone; bring it back, or make it anew "
             "by `askless embed`."
         )
-    return Campaign.extend(place.log, dataset, _features(place, dataset.n_items), prototypes=prototypes, config=config)
+    features = _features(place, dataset.n_items)
+    return Campaign.extend(place.log, dataset, features, prototypes=prototypes, config=config, **given)
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
