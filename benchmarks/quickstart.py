@@ -36,9 +36,7 @@ def make_photographs(folder: Path, n: int) -> float:
     for i in range(n):
         weights = rng.normal(0, 25, (12, 3)).astype(np.float32)
         pixels = sum(wave[:, :, None] * weight for wave, weight in zip(waves, weights, strict=True))
-        Image.fromarray(np.clip(pixels + noise + 128, 0, 255).astype(np.uint8)).save(
-            folder / f"{i:05}.jpg", quality=85
-        )
+        Image.fromarray(np.clip(pixels + noise + 128, 0, 255).astype(np.uint8)).save(folder / f"{i:05}.jpg", quality=85)
     return sum(file.stat().st_size for file in folder.iterdir()) / n / 1000
 
 

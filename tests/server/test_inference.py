@@ -15,10 +15,11 @@ from askless.server.live import LiveCampaign
 from askless.server.settings import PageSettings
 from askless.types import Answer
 from askless.workspace import open_campaign
-from server.waiting import wait_for
 from small_folder import TRUTH, make_folder
+from waiting import wait_for
 
 AT_ONCE = PageSettings(refresh_answers=1)
+PEOPLE_ALONE = '[campaign.learner]\nalgo = "dummy"\n'
 
 
 def answer(campaign: Campaign, name: str) -> int:
@@ -28,29 +29,34 @@ def answer(campaign: Campaign, name: str) -> int:
 
 
 @contextmanager
-def inference(folder: Path, script: str, **given: float) -> Iterator[tuple[Campaign, Inference]]:
+def inferring(folder: Path, script: str, page: PageSettings = AT_ONCE, **given: float) -> Iterator[Campaign]:
     """A campaign whose inference process is a few lines of Python."""
-    command = [sys.executable, "-c", script]
     with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
-        served = Inference(campaign, AT_ONCE, command, pause_seconds=0.01, **given)
-        served.start()
+        inference = Inference(campaign, page, [sys.executable, "-c", script], pause_seconds=0.01, **given)
+        campaign.inference = inference
+        inference.start()
         try:
-            yield campaign, served
+            yield campaign
         finally:
-            served.close()
+            inference.close()
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return make_folder(tmp_path / "birds", settings='[campaign.learner]\nalgo = "dummy"\n')
+    return make_folder(tmp_path / "birds", settings=f"batch_size = 2\n{PEOPLE_ALONE}[page]\nrefresh_answers = 1\n")
 
 
-def test_what_the_child_finds_is_what_a_refresh_finds(folder: Path, tmp_path: Path) -> None:
-    other = make_folder(tmp_path / "other", settings='[campaign.learner]\nalgo = "dummy"\n')
-    with closing(open_campaign(other)) as alone, LiveCampaign(folder) as live:
-        wait_for(lambda: live.campaign.n_refreshes == 1)
-        alone.refresh()
-        for name in ("ann", "bob"):
-            assert answer(live.campaign, name) == answer(alone, name) > 0
-        alone.refresh()
-        assert live.inference().n_behind == alone.annotations().n_annotations * 0 + len(alone.annotations())
+def test_what_the_child_finds_is_what_a_refresh_finds(folder: Path) -> None:
+    with LiveCampaign(folder) as live:
+        assert answer(live.campaign, "ann") == 2
+        wait_for(lambda: live.campaign.n_new == 0)
+        state = live.inference()
+        assert state.is_running
+        assert state.last_error is None
+        assert state.last_seconds > 0
+        assert state.n_behind == 0
+        estimate = live.campaign.estimate
+    assert not state.is_running or not live.inference().is_running
+    with closing(open_campaign(folder)) as campaign:
+        again = campaign.refresh()
+    assert again.posterior.tolist() == estimate.posterior.tolist()
