@@ -407,6 +407,12 @@ class Campaign(Steering):
             return len(ledger.refreshes)
 
     @property
+    def n_new(self) -> int | None:
+        """Labels given and taken back since the last refresh; none if nothing was inferred since the last `extend`."""
+        with self._journal.reading() as ledger:
+            return ledger.n_new if ledger.refreshes_of_now else None
+
+    @property
     def refreshed_at(self) -> float | None:
         """When the last refresh was, in seconds of the campaign's clock; none before the first."""
         with self._journal.reading() as ledger:

@@ -38,7 +38,7 @@ class InferenceState:
         is_running: whether its process is alive.
         last_error: what went wrong the last time; none if that went well.
         last_seconds: how long the last one took; none before the first.
-        n_behind: annotations that it has not seen yet.
+        n_behind: labels given and taken back that it has not seen yet.
     """
 
     is_running: bool
@@ -92,7 +92,7 @@ class Inference:
     def state(self) -> InferenceState:
         child = self._child
         is_running = child is not None and child.poll() is None
-        return InferenceState(is_running, self._last_error, self._last_seconds, self._campaign.n_behind)
+        return InferenceState(is_running, self._last_error, self._last_seconds, self._campaign.n_new or 0)
 
     def _supervise(self) -> None:
         n_failures = 0
@@ -110,10 +110,10 @@ class Inference:
         self._end_child()
 
     def _is_due(self, seconds: float) -> bool:
-        if not self._campaign.has_estimate:
+        n_new = self._campaign.n_new
+        if n_new is None:
             return True
-        n_behind = self._campaign.n_behind
-        return n_behind >= self._page.refresh_answers or (n_behind > 0 and seconds >= self._page.refresh_seconds)
+        return n_new >= self._page.refresh_answers or (n_new > 0 and seconds >= self._page.refresh_seconds)
 
     def _infer(self) -> None:
         start = time.monotonic()
