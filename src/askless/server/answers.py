@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from askless.core.gold import Standing
 from askless.data.classes import OTHER
 from askless.errors import AnswerError
 from askless.randomness import generator
@@ -124,7 +125,7 @@ class Fates(BaseModel):
 def router(live: LiveCampaign) -> APIRouter:
     """Routes of annotators; a response says nothing of which items are gold."""
     routes = APIRouter(prefix="/api", tags=["annotator"], responses=REFUSALS)
-    campaign = live.campaign
+    campaign, ahead = live.campaign, live.page.ahead
     instructions = read_instructions(live.place.instructions)
     names = [one.name for one in live.classes]
     annotator = Annotated[Invitation, Depends(person(live, "annotator"))]
@@ -139,7 +140,7 @@ def router(live: LiveCampaign) -> APIRouter:
             other=names.index(OTHER) if OTHER in names else None,
             instructions=instructions,
             confirm=live.page.confirm,
-            ahead=live.page.ahead,
+            ahead=ahead,
             n_answered=campaign.n_answered(who.name),
             state=_state(live, who.name, has_work=True),
         )
@@ -148,10 +149,10 @@ def router(live: LiveCampaign) -> APIRouter:
     def batches(who: annotator) -> Held:
         """The images that I hold, and more of them if these are few."""
         held, settled = _held(live, who.name)
-        while sum(len(batch.items) for batch in held) < live.page.ahead and campaign.ask([who.name], 1):
+        while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
             n_before = len(held)
             held, settled = _held(live, who.name)
-            if len(held) == n_before:
+            if len(held) == n_before:  # all that came is settled since
                 break
         return Held(
             batches=[
@@ -193,7 +194,7 @@ def _held(live: LiveCampaign, name: str) -> tuple[list[Batch], list[int]]:
     """The batches of one annotator with what is to be answered, and the items that are settled without them."""
     campaign = live.campaign
     risk, max_risk = campaign.estimate.risk, campaign.config.max_risk
-    known = live.known_items
+    known = set(campaign.prototypes.item.tolist())
     held, settled = [], []
     for batch in campaign.leased(name):
         is_settled = {i: i not in known and bool(risk[i] < max_risk) for i in batch.items}
@@ -206,8 +207,8 @@ def _held(live: LiveCampaign, name: str) -> tuple[list[Batch], list[int]]:
 
 def _state(live: LiveCampaign, name: str, *, has_work: bool) -> State:
     standing = live.campaign.standing(name)
-    if standing in (State.BANNED, State.UNQUALIFIED):
-        return State(standing)
+    if standing in (Standing.BANNED, Standing.UNQUALIFIED):
+        return State(standing.value)
     if has_work:
         return State.WORKING
     if live.campaign.is_paused:
@@ -218,16 +219,18 @@ def _state(live: LiveCampaign, name: str, *, has_work: bool) -> State:
 def _classes_for(who: Invitation, live: LiveCampaign) -> list[Class]:
     """In an order of this annotator's own, so that no class is favoured by its place."""
     K = len(live.classes)
-    order = generator(live.campaign.seed, "class order", who.id).permutation(K) if live.page.shuffle_classes else range(K)
+    order = (
+        generator(live.campaign.seed, "class order", who.id).permutation(K) if live.page.shuffle_classes else range(K)
+    )
     return [
         Class(
-            label=int(y),
+            label=y,
             name=one.name,
             description=one.description,
             aliases=one.aliases,
             group=one.parent,
             n_examples=len(one.examples),
         )
-        for y in order
+        for y in order.tolist()
         for one in [live.classes[y]]
     ]

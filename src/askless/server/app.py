@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from askless.server import answers, pictures
 from askless.server.guard import Guard
@@ -34,7 +35,7 @@ def create_app(live: LiveCampaign) -> FastAPI:
 class _Static(StaticFiles):
     """Files that a browser keeps, but asks whether they are still the same."""
 
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
         response.headers.update(NOT_STALE)
         return response

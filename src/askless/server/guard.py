@@ -59,11 +59,11 @@ class Guard:
 
 async def _read_body(receive: Receive) -> bytes | None:
     """All of a body; none if it is too large."""
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         body += message.get("body", b"")
         if len(body) > MAX_BODY_BYTES:
             return None
         if not message.get("more_body", False):
-            return body
+            return bytes(body)

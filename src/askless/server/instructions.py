@@ -7,7 +7,9 @@ from markdown_it import MarkdownIt
 
 from askless.errors import DataError
 
-TAGS = set("a b blockquote br code em h2 h3 h4 hr i li ol p pre strong table tbody td th thead tr ul".split())
+TAGS = frozenset(
+    "a b blockquote br code em h2 h3 h4 hr i li ol p pre strong table tbody td th thead tr ul".split()  # noqa: SIM905
+)
 
 
 def read_instructions(file: Path) -> str | None:
@@ -25,7 +27,7 @@ def read_instructions(file: Path) -> str | None:
     html = MarkdownIt().enable("table").render(text).replace("<h1>", "<h2>").replace("</h1>", "</h2>")
     return nh3.clean(
         html,
-        tags=TAGS,
+        tags=set(TAGS),
         attributes={"a": {"href"}},
         url_schemes={"http", "https", "mailto"},
         set_tag_attribute_values={"a": {"target": "_blank"}},
