@@ -161,7 +161,9 @@ def test_dispute_is_weighed_entropy() -> None:
     assert scores[3] > scores[0]
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2), st.integers(0, 2)), max_size=40), st.permutations(range(3)))
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2), st.integers(0, 2)), max_size=40), st.permutations(range(3))
+)
 def test_dispute_does_not_know_the_names_of_classes(rows: list[tuple[int, int, int]], names: list[int]) -> None:
     weight = np.array([0.9, 0.0, 0.3])
     before = dispute(of(*rows), weight)

@@ -12,10 +12,9 @@ import segno
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from askless.data.labels_out.formats import FORMATS, find_format
+from askless.data.labels_out.formats import find_format
 from askless.data.labels_out.item_images import bare_image
 from askless.errors import ConfigError
-from askless.results import Invitation
 from askless.server.access import person
 from askless.server.archive import stream_zip
 from askless.server.live import LiveCampaign
@@ -35,7 +34,9 @@ from askless.server.manage_replies import (
     Summary,
 )
 from askless.server.overview import Overview
+from askless.server.refusals import REFUSALS, Refusal
 from askless.server.settings import change_price
+from askless.types import Invitation
 from askless.workspace import feature_licences, outcome_of
 
 MAX_PAGE = 60
@@ -47,13 +48,14 @@ Since = Annotated[str, Query(max_length=64)]
 
 def router(live: LiveCampaign) -> APIRouter:
     """The routes for one live campaign."""
-    routes = APIRouter(prefix="/api/manage", tags=["manage"])
+    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS)
     overview = Overview(live)
     campaign = live.campaign
     Reader = Annotated[Invitation, Depends(person(live, "viewer", "admin"))]
     Admin = Annotated[Invitation, Depends(person(live, "admin"))]
     unchanged: Answers = {204: {"description": "It is as the one that the client has."}}
-    not_there: Answers = {404: {"description": "There is no such thing."}}
+    in_use: Answers = {409: {"model": Refusal, "description": "It is the link of whoever asks."}}
+    a_zip: Answers = {200: {"content": {"application/zip": {}}, "description": "A zip."}}
 
     @routes.get("/summary", response_model=Summary, responses=unchanged)
     def summary(who: Reader, since: Since = "") -> Response:
@@ -85,16 +87,12 @@ def router(live: LiveCampaign) -> APIRouter:
     def invitations(_: Reader, since: Since = "") -> Response:
         return _news(overview.invitations(), since)
 
-    @routes.get("/invitations/{id}/link", responses=not_there)
+    @routes.get("/invitations/{id}/link")
     def link(_: Admin, id: int, request: Request) -> InvitationLink:
         _find(id)
         return _link(id, request)
 
-    @routes.get(
-        "/export/{form}",
-        response_class=StreamingResponse,
-        responses=not_there | {200: {"content": {"application/zip": {}}, "description": "A zip."}},
-    )
+    @routes.get("/export/{form}", response_class=StreamingResponse, responses=a_zip)
     def export(_: Reader, form: str) -> StreamingResponse:
         try:
             make_files = find_format(form)
@@ -104,7 +102,9 @@ def router(live: LiveCampaign) -> APIRouter:
         outcome = outcome_of(campaign, root.name, feature_licences(root))
         images = outcome.result.dataset.images or ()
         chunks = stream_zip(make_files(outcome), lambda item: bare_image(images[item], root))
-        begun = list(islice(chunks, 2))  # what cannot be made at all fails here, while there is still a status to say so
+        begun = list(
+            islice(chunks, 2)
+        )  # what cannot be made at all fails here, while there is still a status to say so
         name = quote(f"{root.name}-{form}.zip")
         return StreamingResponse(
             chain(begun, chunks),
@@ -124,13 +124,8 @@ def router(live: LiveCampaign) -> APIRouter:
     def settings(_: Admin, change: SettingsChange) -> None:
         given = change.model_dump(exclude_unset=True)
         price = given.pop("price", None)
-        nested = {"max_per_item": "sampler", "gold_rate": "annotators"}
-        changes: dict[str, Any] = {}
-        for name, value in given.items():
-            if name in nested:
-                changes[nested[name]] = {name: value}
-            else:
-                changes[name] = value
+        full = {"max_per_item": "sampler.max_per_item", "gold_rate": "annotators.gold_rate"}
+        changes = {full.get(name, name): value for name, value in given.items()}
         if changes:
             campaign.change(**changes)
         if price is not None:
@@ -141,19 +136,19 @@ def router(live: LiveCampaign) -> APIRouter:
         ends = None if new.days is None else live.clock() + new.days * DAY
         return _link(campaign.invite(new.name, new.role, ends), request)
 
-    @routes.post("/revoke", status_code=204, responses=not_there | {409: {"description": "It is one's own link."}})
+    @routes.post("/revoke", status_code=204, responses=in_use)
     def revoke(who: Admin, chosen: ChosenInvitation) -> None:
         _find(chosen.id)
         if chosen.id == who.id:
             raise HTTPException(409, "This is the link that you are using; take it back with another one.")
         campaign.revoke(chosen.id)
 
-    @routes.post("/ban", status_code=204, responses=not_there)
+    @routes.post("/ban", status_code=204)
     def ban(_: Admin, chosen: ChosenAnnotator) -> None:
         _check_known(chosen.name)
         campaign.ban(chosen.name)
 
-    @routes.post("/unban", status_code=204, responses=not_there)
+    @routes.post("/unban", status_code=204)
     def unban(_: Admin, chosen: ChosenAnnotator) -> None:
         _check_known(chosen.name)
         campaign.unban(chosen.name)

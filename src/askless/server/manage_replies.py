@@ -5,13 +5,13 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from askless.server.insight import Flag
+from askless.types import Role
 
 MAX_NAME = 200
 
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
 State: TypeAlias = Literal["running", "paused", "finished"]
 Sort: TypeAlias = Literal["risk", "disputed", "broken"]
-Role: TypeAlias = Literal["annotator", "viewer", "admin"]
 
 
 class Reply(BaseModel):

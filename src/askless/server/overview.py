@@ -28,14 +28,13 @@ from askless.server.manage_replies import (
     Items,
     ItemView,
     ManagedSettings,
-    Role,
     Share,
     Sort,
     Summary,
     Vote,
 )
 from askless.server.tally import Person, Tally
-from askless.types import Annotations, Estimate, FloatArray, SkipReason
+from askless.types import Annotations, Estimate, FloatArray, Role, SkipReason
 
 MAX_SQUARE = 30
 """Classes that a confusion can be drawn of as a square."""
@@ -135,7 +134,9 @@ class Overview:
                 budget=budget,
             ),
             accuracy=Accuracy(
-                estimated=1 - status.mean_risk, gold=gold, rests_on=_rests_on(status.n_annotations, status.n_items, gold)
+                estimated=1 - status.mean_risk,
+                gold=gold,
+                rests_on=_rests_on(status.n_annotations, status.n_items, gold),
             ),
             inference=Inference(
                 is_running=inference.is_running,
@@ -308,7 +309,7 @@ class Overview:
 
 
 def _shown(interval: insight.Interval | None, n: int) -> Share | None:
-    return interval and Share(share=interval.share, low=interval.low, high=interval.high, n=n)
+    return None if interval is None else Share(share=interval.share, low=interval.low, high=interval.high, n=n)
 
 
 def _share_of_others(tally: Tally, person: Person, n_classes: int) -> float:
@@ -323,9 +324,7 @@ def _share_of_others(tally: Tally, person: Person, n_classes: int) -> float:
 def _rests_on(n_annotations: int, n_items: int, gold: Share | None) -> str:
     if not n_annotations:
         return "Nothing yet: nobody has answered."
-    believed = (
-        f"The model's own opinion of its labels for {n_items:,} images. Nothing outside of the model has checked it yet."
-    )
+    believed = f"The model's own opinion of its labels for {n_items:,} images; nothing else has checked them yet."
     if gold is None:
         return believed
     share, low, high = (f"{100 * value:.0f}" for value in (gold.share, gold.low, gold.high))
