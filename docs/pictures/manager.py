@@ -27,9 +27,10 @@ from askless.server.live import LiveCampaign
 from askless.types import Answer, SkipReason
 from askless.workspace import open_campaign
 
-N_ITEMS = 600
+N_ITEMS = 1200
 N_GOLD = 40
 DAY = 6 * 3600.0
+ROUND = 700.0
 PEOPLE = {
     "Ada": 0.97,
     "Grace": 0.95,
@@ -44,7 +45,7 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 SETTINGS = """format = 1
 [campaign]
 seed = 1
-learner_method = "askless"
+learner_method = "ds_model"
 [campaign.annotators]
 gold_rate = 0.1
 [page]
@@ -84,19 +85,20 @@ def make_folder(root: Path) -> np.ndarray:
     return truth
 
 
-def answer(root: Path, truth: np.ndarray, n_rounds: int = 12) -> None:
+def answer(root: Path, truth: np.ndarray, n_rounds: int = 20) -> None:
     """Six hours of eight people, one of whom does not look."""
     rng = np.random.default_rng(7)
     clock = Clock(time.time() - DAY)
     campaign = open_campaign(root, keeps_estimates=True, clock=clock)
     campaign.refresh()
-    for _ in range(n_rounds):
+    for past in range(n_rounds):
+        clock.now = time.time() - ROUND - (DAY - ROUND) * (1 - past / (n_rounds - 1))
         busy = [name for name in PEOPLE if rng.random() < 0.7]
         for name in busy:
             for batch in campaign.ask([name], 1):
                 answers = []
-                for i in batch.items[:8]:
-                    clock.now += rng.exponential(DAY / n_rounds / 50)
+                for i in batch.items:
+                    clock.now += rng.exponential(4)
                     is_right = rng.random() < PEOPLE[name]
                     label = int(truth[i]) if is_right else int((truth[i] + rng.choice([5, 2, 3])) % 10)
                     ms = int(rng.gamma(4, 300) if name != "In a hurry" else rng.gamma(4, 40))

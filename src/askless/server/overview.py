@@ -329,6 +329,6 @@ def _rests_on(n_annotations: int, n_items: int, gold: Share | None) -> str:
         return believed
     share, low, high = (f"{100 * value:.0f}" for value in (gold.share, gold.low, gold.high))
     return (
-        f"{believed} What was checked are people: they agree with {share} % of {gold.n:,} gold images (95 % interval: "
-        f"{low} to {high} %)."
+        f"{believed} Checked are people: {share} % of their {gold.n:,} answers about gold images are right (95 % "
+        f"interval: {low} to {high} %)."
     )

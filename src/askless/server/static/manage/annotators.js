@@ -18,7 +18,7 @@ const COLUMNS = [
   ["pace", "Median time", ({ median_ms: ms }) => ms ?? Infinity],
   ["skill", "Skill, believed", ({ skill }) => -(skill?.share ?? -1)],
   ["gold", "Agrees with gold", ({ gold }) => -(gold?.share ?? -1)],
-  ["flags", "Look at", ({ flags }) => -flags.length],
+  ["flags", "Flags", ({ flags }) => -flags.length],
   ["last", "Last answer", ({ last }) => -(last ?? 0)],
 ];
 
@@ -97,12 +97,12 @@ function row(isAdmin, onBan) {
     const isBanned = person.standing === "banned";
     line.classList.toggle("banned", isBanned);
     const standing = ["working", "new"].includes(person.standing) ? null : element("span", { className: "badge" }, person.standing);
-    cells.name.replaceChildren(element("span", { className: "name" }, person.name), ...[standing].filter(Boolean));
+    cells.name.replaceChildren(element("span", { className: "who" }, person.name), ...[standing].filter(Boolean));
     cells.answers.textContent = count(person.n_answers);
     cells.skips.textContent = count(person.n_skips);
     cells.pace.textContent = seconds(person.median_ms);
-    cells.skill.replaceChildren(...shareCell(person.skill));
-    cells.gold.replaceChildren(...shareCell(person.gold));
+    cells.skill.replaceChildren(...shareCell(person.skill, ""));
+    cells.gold.replaceChildren(...shareCell(person.gold, ` of ${count(person.gold?.n ?? 0)}`));
     cells.flags.replaceChildren(...person.flags.map((flag) => flagBadge(flag, person)));
     cells.last.textContent = person.last === null ? "–" : ago(person.last);
     if (button) {
@@ -119,12 +119,12 @@ function flagBadge(flag, { same_as: same }) {
   return element("span", { className: "badge flag", title }, flag === "copy" ? `same as ${same.join(", ")}` : name);
 }
 
-function shareCell(share) {
+function shareCell(share, of) {
   if (!share) return ["–"];
   const bar = element("span", { className: "interval", ariaHidden: "true" }, element("i"), element("b"));
   bar.firstChild.style.left = `${100 * share.low}%`;
   bar.firstChild.style.width = `${100 * (share.high - share.low)}%`;
   bar.lastChild.style.left = `${100 * share.share}%`;
-  const text = element("span", { title: `of ${count(share.n)} answers` }, percent(share.share), " ", element("small", {}, interval(share)));
+  const text = element("span", { title: `of ${count(share.n)} answers` }, percent(share.share), of, " ", element("small", {}, interval(share)));
   return [bar, text];
 }

@@ -21,10 +21,10 @@ function square(classes, shares, n) {
   const lines = shares.map((row, y) => {
     const cells = row.map((share, z) => {
       const words = `${classes[y]} called ${classes[z]}: ${percent(share)}`;
-      const text = isWritten ? count(100 * share) : "";
-      const cell = element("td", { title: words, className: y === z ? "right" : "wrong" }, n[y] ? text : "");
+      const text = count(100 * share);
+      const cell = element("td", { title: words, className: y === z ? "right" : "wrong" });
       cell.style.setProperty("--share", `${(45 * Math.sqrt(share)).toFixed(1)}%`);
-      if (!isWritten) cell.append(element("span", { className: "for-screen-readers" }, count(100 * share)));
+      cell.append(isWritten && text !== "0" ? text : element("span", { className: "for-screen-readers" }, text));
       return cell;
     });
     const name = element("th", { scope: "row", title: `${count(n[y])} answers` }, classes[y]);

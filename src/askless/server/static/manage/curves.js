@@ -1,7 +1,7 @@
 // Curves by uPlot: images by where they stand, the accuracy that is believed, answers per hour.
 
 import { element } from "../annotate/element.js";
-import { count, percent } from "./words.js";
+import { count, date, hour, moment, percent } from "./words.js";
 
 const HEIGHT = 190;
 const charts = new Map();
@@ -29,8 +29,8 @@ export function showCurves(curves) {
     told: last < 0 || accuracy[last] === null ? "" : `${percent(curves.accuracy[last])} after ${count(curves.n_answers[last])} answers.`,
   });
   draw(root, "pace", "Answers per hour", [curves.hour, curves.per_hour], {
-    series: [{ ...line("answers", "--accent"), paths: uPlot.paths.bars({ size: [0.8, 40], align: 1 }), fill: colour("--accent-soft") }],
-    scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.05, 1)] } },
+    series: [{ ...line("answers", "--accent"), paths: uPlot.paths.bars({ size: [0.8, 40], align: 1 }), fill: colour("--accent-soft"), points: { show: false } }],
+    scales: { x: { time: true, range: (_, first, last) => [first, last + 3600] }, y: { range: (_, low, high) => [0, Math.max(high * 1.05, 1)] } },
     told: `${count(Math.max(0, ...curves.per_hour))} in the best hour.`,
   });
 }
@@ -45,14 +45,13 @@ function draw(root, name, title, data, { series, scales = {}, isTime = true, xLa
     const options = {
       width: width(figure),
       height: HEIGHT,
-      legend: { live: true },
       cursor: { y: false },
       scales: { x: { time: isTime }, ...scales },
       axes: [
-        { ...axis, label: xLabel || undefined, labelSize: 18, values: isTime ? undefined : (_, ticks) => ticks.map(count) },
+        { ...axis, label: xLabel || undefined, labelSize: 18, values: isTime ? times : (_, ticks) => ticks.map(count) },
         { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : String(+tick.toFixed(2)))) },
       ],
-      series: [{ label: isTime ? "time" : xLabel }, ...series],
+      series: [{ label: isTime ? "time" : xLabel, value: orLast(isTime ? moment : count) }, ...series],
     };
     const plot = new uPlot(options, data, box);
     new ResizeObserver(() => plot.setSize({ width: width(figure), height: HEIGHT })).observe(figure);
@@ -68,7 +67,17 @@ const width = (figure) => Math.max(figure.clientWidth - 24, 200);
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const line = (label, name, dash) => ({ label, stroke: colour(name), width: 2, dash, points: { size: 4 } });
+const line = (label, name, dash) => ({ label, stroke: colour(name), width: 2, dash, points: { size: 4 }, value: orLast(oneDecimal) });
+
+const oneDecimal = (value) => String(+value.toFixed(1));
+
+// What the legend says: the value below the pointer, or the last one.
+const orLast = (words) => (plot, value, series) => {
+  const shown = value ?? plot.data[series]?.at(-1);
+  return shown === null || shown === undefined ? "–" : words(shown);
+};
+
+const times = (_, ticks, __, ___, step) => ticks.map((tick) => (step < 86400 ? hour(tick) : date(tick)));
 
 // Colours are painted, so they follow a change to dark or light only when they are painted anew.
 export function repaintCurves(curves) {

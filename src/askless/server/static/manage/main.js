@@ -42,7 +42,6 @@ function start(server) {
 
   function build(isAdmin) {
     const images = imagesView({ server, onPage: () => lookAtImages(true) });
-    $("pause").hidden = !isAdmin;
     $("pause").onclick = () => order(summary.state === "paused" ? "resume" : "pause");
     return {
       images,
@@ -83,6 +82,7 @@ function start(server) {
     if (news) {
       show ??= build(news.role === "admin");
       $("board").hidden = false;
+      $("pause").hidden = news.role !== "admin" || news.state === "finished";
       $("pause").textContent = news.state === "paused" ? "Resume" : "Pause";
       showSummary(news);
       show.settings(news);

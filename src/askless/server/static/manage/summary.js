@@ -1,7 +1,7 @@
 // The first look: how far it is, what it costs, how good it is, whether all is well.
 
 import { element } from "../annotate/element.js";
-import { ago, count, interval, money, percent, several } from "./words.js";
+import { ago, count, hour, interval, money, percent, several } from "./words.js";
 
 const KINDS = [
   ["finished", "finished", "The risk of a wrong label is below what you set."],
@@ -36,7 +36,8 @@ export function showPulse(summary) {
     last === null ? "No answers yet" : `Last answer ${ago(last)}${active ? `, ${count(active)} at work` : ""}`;
 }
 
-const percentDone = ({ images }) => percent(images.total ? (images.total - images.open) / images.total : 0);
+// Rounded down: 100 % is said when all are done.
+const percentDone = ({ images: { total, open } }) => percent(total ? Math.floor((1000 * (total - open)) / total) / 1000 : 0);
 
 function progress({ images }) {
   const shares = KINDS.filter(([kind]) => images[kind]).map(([kind]) => {
@@ -64,9 +65,9 @@ function figures(summary) {
   return [
     figure("Answers", count(summary.n_answers), [perImage, skips], "answers"),
     figure("Per hour", count(summary.per_hour), [several(summary.n_annotators, "annotator")]),
-    figure("Still to come", summary.cost.n_to_come === null ? "–" : `≈ ${count(cost.n_to_come)}`, [
+    figure("Still to come", cost.n_to_come ? `≈ ${count(cost.n_to_come)}` : (cost.n_to_come ?? "–"), [
+      cost.price && cost.to_come ? `≈ ${money(cost.to_come, cost.currency)}` : "",
       cost.budget === null ? "no budget set" : `budget ${count(cost.budget)}`,
-      cost.price && cost.to_come !== null ? `≈ ${money(cost.to_come, cost.currency)}` : "",
     ]),
     figure("Spent", cost.price ? money(cost.spent, cost.currency) : "–", [
       cost.price ? `${money(cost.price, cost.currency)} per answer` : "no price set",
@@ -78,12 +79,11 @@ function figures(summary) {
   ];
 }
 
-function inferenceWords({ is_running: isRunning, last_error: error, last_seconds: seconds, n_behind: behind, refreshed }) {
-  const when = refreshed === null ? "" : `last ${new Date(1000 * refreshed).toLocaleTimeString("en-GB", { timeStyle: "short" })}`;
-  const took = seconds === null ? "" : `took ${seconds.toFixed(1)} s`;
+function inferenceWords({ last_error: error, last_seconds: seconds, n_behind: behind, refreshed }) {
   if (error) return ["In trouble", [error]];
-  if (!isRunning) return ["Off", ["answers are kept"]];
-  return [behind ? `${count(behind)} behind` : "Up to date", [when, took]];
+  const when = refreshed === null ? "not yet" : `last at ${hour(refreshed)}`;
+  const took = seconds === null ? "" : `took ${seconds.toFixed(1)} s`;
+  return [behind ? `${several(behind, "answer")} behind` : "Up to date", [when, took]];
 }
 
 function figure(name, value, notes, id = "") {
@@ -92,6 +92,6 @@ function figure(name, value, notes, id = "") {
     "div",
     id ? { id } : {},
     element("dt", {}, name),
-    element("dd", {}, element("b", {}, value), element("small", {}, told)),
+    element("dd", {}, element("b", {}, String(value)), element("small", {}, told)),
   );
 }

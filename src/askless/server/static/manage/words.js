@@ -30,4 +30,12 @@ export function ago(time, now = Date.now() / 1000) {
   return `${whole.format(passed / 86400)} days ago`;
 }
 
-export const day = (time) => new Date(1000 * time).toLocaleDateString("en-GB", { dateStyle: "medium" });
+const inWords = (format) => (time) => new Intl.DateTimeFormat("en-GB", format).format(1000 * time);
+
+export const hour = inWords({ hour: "2-digit", minute: "2-digit" });
+
+export const date = inWords({ day: "numeric", month: "short" });
+
+export const moment = inWords({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+export const day = inWords({ dateStyle: "medium" });
