@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
-from small_folder import CLASSES, ITEMS, TRUTH
 from small_server import DAY, START, Served, serve
 
 from askless.data.labels_out.formats import FORMATS
 from askless.server.manage import router
 from askless.store.entries import Kind
 from askless.types import Answer
+from small_folder import CLASSES, ITEMS, TRUTH
 
 READERS, ADMIN = {"viewer", "admin"}, {"admin"}
 EVERYBODY = ("nobody", "forger", "never", "ended", "revoked", "annotator", "viewer", "admin")
@@ -276,7 +276,7 @@ def test_the_riskiest_come_first_page_by_page(quiet: Served) -> None:
     assert whole["total"] == len(whole["items"])
     assert all(one["status"] in ("open", "exhausted") for one in whole["items"])
     pages = [quiet.get(f"/api/manage/items?sort=risk&start={start}&n=5").json()["items"] for start in range(0, 60, 5)]
-    assert sum(pages, []) == whole["items"]
+    assert [one for page in pages for one in page] == whole["items"]
 
 
 def test_the_disputed_come_with_their_votes(quiet: Served) -> None:
