@@ -1,7 +1,5 @@
 """The inference process: it may die, hang or fail for ever, and people go on answering."""
 
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from askless.campaign import Campaign
-from askless.server.inference import Inference, child_command
+from askless.server.inference import Inference
 from askless.server.live import LiveCampaign
 from askless.server.settings import PageSettings
 from askless.types import Answer

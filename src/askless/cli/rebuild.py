@@ -1,18 +1,11 @@
 """`askless rebuild`."""
 
-import json
-import warnings
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from askless.cli.progress import display_progress
 from askless.cli.terminal import new_app
-from askless.errors import StoreError
-from askless.server.live import LiveCampaign
 
 app = new_app()
 
