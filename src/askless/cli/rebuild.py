@@ -1,17 +1,14 @@
 """`askless rebuild`."""
 
 import json
-import warnings
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from askless.cli.progress import display_progress
-from askless.cli.terminal import new_app
-from askless.errors import StoreError
+from askless.cli.terminal import new_app, out
 from askless.server.live import LiveCampaign
 
 app = new_app()
@@ -24,5 +21,8 @@ def rebuild(
 ) -> None:
     """Make everything derived anew from the log, and say whether it is what was kept. Exit code 1 if it is not.
 
-    Every inference since the last `askless add` or `askless embed` is repeated, which takes as long as all of them did.
+    Each inference since the last `askless add` or `askless embed` is repeated, which takes as long as all of them did.
+    The campaign must not be served meanwhile.
     """
+    with closing(LiveCampaign(campaign)) as live, display_progress("inferences") as on_progress:
+        found = live.rebuild(on_progress)
