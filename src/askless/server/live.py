@@ -40,6 +40,8 @@ class LiveCampaign:
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.place = place = CampaignFolder(folder)
+        if not place.settings.exists():
+            raise DataError(f"There is no campaign at {place.root}; make one by `askless init`.")
         self.classes = place.read_classes()
         self.page = read_page_settings(place.settings)
         self.clock = clock
