@@ -21,7 +21,7 @@ from askless.planning import Planner
 from askless.results import Receipt, Refresh, Result, Status
 from askless.settings import CampaignConfig
 from askless.steering import Steering
-from askless.store.entries import Kind
+from askless.store.entries import Entry, Kind
 from askless.store.journal import Journal
 from askless.store.log import Log, create_log, open_log, read_entries
 from askless.types import (
@@ -459,6 +459,11 @@ class Campaign(Steering):
         """All annotations that count, in the order of the log; annotator indices are those of `annotators`."""
         with self._journal.reading() as ledger:
             return ledger.annotations()
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """What happened, in order, behind a position of the log."""
+        with self._journal.log.reading() as connection:
+            yield from read_entries(connection, after)
 
     def answers(self) -> Iterator[tuple[str, Answer]]:
         """Who said what, in the order of the log, skips included; `record` takes them again.
