@@ -56,10 +56,9 @@ def folder(tmp_path: Path) -> Path:
 def test_what_the_child_finds_is_what_a_refresh_finds(folder: Path) -> None:
     with LiveCampaign(folder) as live:
         assert answer(live.campaign, "ann") == 2
-        wait_for(lambda: live.campaign.n_new == 0)
+        wait_for(lambda: live.campaign.n_new == 0 and live.inference().last_seconds)
         state = live.inference()
         assert (state.is_running, state.last_error, state.n_behind) == (True, None, 0)
-        assert state.last_seconds is not None
         estimate = live.campaign.estimate
         annotations = live.campaign.annotations()
     assert annotations.n_annotators == estimate.confusion.n_annotators == 1

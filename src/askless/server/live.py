@@ -54,6 +54,7 @@ class LiveCampaign:
             self.links = Links(read_secret(place.secret))
             self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
             opened.callback(self.campaign.close)
+            self.campaign.write_alone()
             self._inference = Inference(self.campaign, self.page, child_command(place.root))
             opened.callback(self._inference.close)
             self._opened = opened.pop_all()
