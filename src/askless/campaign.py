@@ -197,6 +197,10 @@ class Campaign(Steering):
     def close(self) -> None:
         self._journal.log.close()
 
+    def write_alone(self) -> None:
+        """Says that no other process writes to the log from now on, so that it is not read again at every look."""
+        self._journal.is_alone = True
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything told inside is on disk together at the end, or not at all: one commit for many batches."""
@@ -408,9 +412,11 @@ class Campaign(Steering):
 
     @property
     def n_new(self) -> int | None:
-        """Labels given and taken back since the last refresh; none if nothing was inferred since the last `extend`."""
+        """Labels given and taken back since the last refresh; none if its estimate is not there and has to be made."""
         with self._journal.reading() as ledger:
-            return ledger.n_new if ledger.refreshes_of_now else None
+            last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
+        payload = (last[0].payload or {}) if last else {}
+        return n_new if payload and self._estimates.find(payload["upto"], payload["digest"]) else None
 
     @property
     def refreshed_at(self) -> float | None:

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
+import numpy as np
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -218,10 +219,9 @@ def _state(live: LiveCampaign, name: str, *, has_work: bool) -> State:
 
 def _classes_for(who: Invitation, live: LiveCampaign) -> list[Class]:
     """In an order of this annotator's own, so that no class is favoured by its place."""
-    K = len(live.classes)
-    order = (
-        generator(live.campaign.seed, "class order", who.id).permutation(K) if live.page.shuffle_classes else range(K)
-    )
+    order = np.arange(len(live.classes))
+    if live.page.shuffle_classes:
+        generator(live.campaign.seed, "class order", who.id).shuffle(order)
     return [
         Class(
             label=y,
