@@ -32,12 +32,16 @@ function square(classes, shares, n) {
   });
   const table = element(
     "table",
-    { className: isWritten ? "square" : "square dense" },
-    element("caption", {}, "Row: what the image is, as believed. Column: what people called it, in % of their answers."),
+    { className: isWritten ? "square" : "square dense", "aria-describedby": "square-note" },
     element("thead", {}, element("tr", {}, element("td"), ...head)),
     element("tbody", {}, ...lines),
   );
-  return element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Confusion of all people" }, table);
+  return element(
+    "div",
+    { className: "crowd" },
+    element("p", { id: "square-note", className: "muted" }, "Row: what the image is, as believed. Column: what people called it, in % of their answers."),
+    element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Confusion of all people" }, table),
+  );
 }
 
 function list(classes, top, most) {

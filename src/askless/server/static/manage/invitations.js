@@ -41,6 +41,12 @@ function makeForm(form, onInvite) {
   const field = (title, input) => element("div", { className: "field" }, element("label", { htmlFor: input.id }, title), input);
   form.replaceChildren(field("Name", name), field("Role", role), field("Days", days), element("button", { className: "primary" }, "Invite"));
   form.hidden = false;
+  const go = document.getElementById("go-invite");
+  go.hidden = false;
+  go.onclick = () => {
+    form.scrollIntoView({ block: "center" });
+    name.focus();
+  };
   form.onsubmit = async (event) => {
     event.preventDefault();
     if (await onInvite({ name: name.value.trim(), role: role.value, days: Number(days.value) })) name.value = "";

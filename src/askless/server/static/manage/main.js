@@ -82,6 +82,7 @@ function start(server) {
     if (news) {
       show ??= build(news.role === "admin");
       $("board").hidden = false;
+      $("go-invite").classList.toggle("primary", !news.n_annotators);
       $("pause").hidden = news.role !== "admin" || news.state === "finished";
       $("pause").textContent = news.state === "paused" ? "Resume" : "Pause";
       showSummary(news);
