@@ -24,6 +24,7 @@ export function showCurves(curves) {
   const accuracy = curves.accuracy.map((share) => (share === null ? null : 100 * share));
   draw(root, "accuracy", "Accuracy, believed (%)", [curves.n_answers, accuracy], {
     series: [line("believed", "--accent")],
+    scales: { y: { range: (_, low) => [Math.max(10 * Math.floor((low - 1) / 10), 0), 100] } },
     isTime: false,
     xLabel: "answers",
     told: last < 0 || accuracy[last] === null ? "" : `${percent(curves.accuracy[last])} after ${count(curves.n_answers[last])} answers.`,
