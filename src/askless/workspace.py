@@ -71,14 +71,19 @@ def open_to_infer(folder: Path) -> Campaign:
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
-    """What the campaign has found, after a refresh if answers came in since the last one.
+    """What the campaign has found, after a refresh if answers came in since the last one; see `outcome_of`."""
+    if campaign.status().n_new:
+        campaign.refresh()
+    return outcome_of(campaign, name, licences)
+
+
+def outcome_of(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
+    """What the campaign has found as of its last refresh.
 
     Args:
         name: of the campaign, for its dataset card.
         licences: see `Outcome`.
     """
-    if campaign.status().n_new:
-        campaign.refresh()
     estimate = campaign.estimate
     return Outcome(
         name,

@@ -145,3 +145,18 @@ def test_a_full_disk_is_told_in_a_sentence(journal: Journal) -> None:
     with pytest.raises(StoreError, match=r"disk is full.*that its disk has room"):
         join(journal, *map(str, range(500)))
     assert names(journal) == []
+
+
+def test_who_writes_alone_does_not_look_at_the_disk_but_never_overwrites(journal: Journal, path: Path) -> None:
+    join(journal, "ann")
+    journal.is_alone = True
+    other = Journal(open_log(path), N, K)
+    join(other, "bob")
+    assert names(journal) == ["ann"]
+    join(journal, "eve")
+    assert names(journal) == names(other) == ["ann", "bob", "eve"]
+    with pytest.raises(ZeroDivisionError), journal.writing() as (_, append):
+        append(Kind.PAUSED)
+        raise ZeroDivisionError
+    assert names(journal) == ["ann", "bob", "eve"]
+    other.log.close()

@@ -40,6 +40,15 @@ EVERY_FIELD = [
     Entry(8, Kind.REFRESHED, -1.0, payload={"upto": 7, "n_annotations": 1, "confident": 0, "digest": "ab"}),
     Entry(9, Kind.STOPPED, 2.0, payload={"reason": "budget"}),
     Entry(10, Kind.EXTENDED, 2.0, payload={"items": [["new", None]], "known": [], "classes": ["z"], "features": "cd"}),
+    Entry(11, Kind.SKIPPED, 2.0, annotator=0, batch=2, item=0, payload={"reason": "broken"}),
+    Entry(12, Kind.UNDONE, 2.0, annotator=0, batch=2, item=3, answer_id=bytes(range(16))),
+    Entry(13, Kind.BANNED, 2.0, annotator=0),
+    Entry(14, Kind.UNBANNED, 2.0, annotator=0),
+    Entry(15, Kind.PAUSED, 2.0),
+    Entry(16, Kind.RESUMED, 2.0),
+    Entry(17, Kind.INVITED, 2.0, payload={"name": "Zoë", "role": "viewer", "ends": None}),
+    Entry(18, Kind.REVOKED, 2.0, payload={"invitation": 17}),
+    Entry(19, Kind.CHANGED, 2.0, payload={"config": {"budget": 5}}),
 ]
 
 
@@ -86,7 +95,7 @@ class TestEveryStore:
         entries = read_all(store.again())
         assert entries == EVERY_FIELD
         assert {entry.kind for entry in entries} == set(Kind)
-        assert [type(entry.kind) for entry in entries] == [Kind] * 10
+        assert [type(entry.kind) for entry in entries] == [Kind] * 19
 
     def test_a_new_log_is_empty_and_appending_nothing_keeps_it_so(self, store: Store) -> None:
         log = store.create()

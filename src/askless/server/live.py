@@ -40,6 +40,8 @@ class LiveCampaign:
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.place = place = CampaignFolder(folder)
+        if not place.settings.exists():
+            raise DataError(f"There is no campaign at {place.root}; make one by `askless init`.")
         self.classes = place.read_classes()
         self.page = read_page_settings(place.settings)
         self.clock = clock
@@ -52,6 +54,7 @@ class LiveCampaign:
             self.links = Links(read_secret(place.secret))
             self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
             opened.callback(self.campaign.close)
+            self.campaign.write_alone()
             self._inference = Inference(self.campaign, self.page, child_command(place.root))
             opened.callback(self._inference.close)
             self._opened = opened.pop_all()
