@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from askless.server.live import LiveCampaign
 from askless.store.entries import Entry, Kind
 from askless.types import SkipReason
+from key_to_picture import measure, slow_down
 from served_campaign import CLASSES, draw, make_campaign, serving
 from small_campaign import read
 
@@ -110,6 +111,16 @@ def test_sixty_labels_by_keyboard_are_in_the_log(serve: Serve) -> None:
     assert [entry.label for entry in answered] == [number % 3 for number in range(60)]
     assert len({entry.item for entry in answered}) == 60
     assert all(entry.response_ms is not None and 0 <= entry.response_ms < 10_000 for entry in answered)
+
+
+def test_no_request_stands_between_a_key_and_the_next_picture(serve: Serve) -> None:
+    """One round trip of 100 ms would show; `benchmarks/page_latency.py` measures the figure itself."""
+    place = serve(n_items=40)
+    page = place.browser().new_page()
+    slow_down(page)
+    page.goto(place.link())
+    times = measure(page, 20, pause_ms=100)
+    assert times[len(times) // 2] < 100, times
 
 
 def test_other_answers_have_keys_of_their_own(serve: Serve) -> None:
