@@ -1,6 +1,6 @@
 """Draws docs/pictures/manager*.webp: the manager's page of a campaign of digits, in the Chromium of this machine.
 
-    python docs/pictures/manager.py [FOLDER]
+python docs/pictures/manager.py [FOLDER]
 """
 
 import io
