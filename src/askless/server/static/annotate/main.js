@@ -98,6 +98,7 @@ class Page {
 
   #resume() {
     this.#isOver = this.#rests = false;
+    find("rest").hidden = false;
     this.#outbox.send();
     this.#queue.refill();
     this.#show();
@@ -125,7 +126,7 @@ class Page {
         return made;
       }),
     );
-    for (const button of [find("open-guide"), find("open-settings"), find("rest")]) button.hidden = false;
+    for (const button of [find("open-guide"), find("open-settings")]) button.hidden = false;
     this.#settings.keys.paint();
   }
 
@@ -142,7 +143,10 @@ class Page {
     });
     document.addEventListener("askless:painted", (event) => this.#settings.keys.paint(event.target));
     document.addEventListener("keydown", (event) => this.#pressed(event));
-    work.addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault()); // keys stay the page's
+    document.addEventListener("mousedown", (event) => {
+      // What is clicked takes no focus: Space and Enter stay answers.
+      if (event.target.closest("body > header button, #work button")) event.preventDefault();
+    });
     find("open-guide").addEventListener("click", () => this.#act("guide"));
     find("open-settings").addEventListener("click", () => this.#open(this.#settingsDialog));
     find("rest").addEventListener("click", () => this.#rest());
