@@ -253,6 +253,14 @@ def test_an_invitation_is_a_link_and_a_code_for_admins_alone(served: Served) -> 
     assert served.log(Kind.REVOKED)[-1].payload == {"invitation": place}
 
 
+def test_a_link_leads_to_where_people_reach_the_server(served: Served) -> None:
+    made = served.post("/api/manage/invitations", {"name": "zoe"}).json()
+    assert made["link"].startswith("http://testserver/#")
+    served.live.public_url = "https://label.example.org"
+    made = served.post("/api/manage/invitations", {"name": "zoe"}).json()
+    assert made["link"].startswith("https://label.example.org/#")
+
+
 def test_nobody_takes_the_own_link_back(served: Served) -> None:
     mine = id_of(served, "admin")
     response = served.post("/api/manage/revoke", {"id": mine})

@@ -45,6 +45,7 @@ class LiveCampaign:
         self.classes = place.read_classes()
         self.page = read_page_settings(place.settings)
         self.clock = clock
+        self.public_url: str | None = None
         refuse_network(place.log)
         served = ServedError(
             f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."

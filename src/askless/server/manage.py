@@ -164,7 +164,7 @@ def router(live: LiveCampaign) -> APIRouter:
             raise HTTPException(404, f"Nobody called {name!r} has answered here; reload the list.")
 
     def _link(id: int, request: Request) -> InvitationLink:
-        link = live.link(id, str(request.base_url))
+        link = live.link(id, live.public_url or str(request.base_url))
         return InvitationLink(id=id, link=link, qr=segno.make(link, micro=False).svg_data_uri(scale=4, border=2))
 
     return routes

@@ -23,7 +23,8 @@ function square(classes, shares, n) {
       const words = `${classes[y]} called ${classes[z]}: ${percent(share)}`;
       const text = count(100 * share);
       const cell = element("td", { title: words, className: y === z ? "right" : "wrong" });
-      cell.style.setProperty("--share", `${(45 * Math.sqrt(share)).toFixed(1)}%`);
+      const depth = y === z ? 45 * share : Math.min(90 * Math.sqrt(share), 45); // deeper, and the text is hard to read
+      cell.style.setProperty("--share", `${depth.toFixed(1)}%`);
       cell.append(isWritten && text !== "0" ? text : element("span", { className: "for-screen-readers" }, text));
       return cell;
     });
