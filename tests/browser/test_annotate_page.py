@@ -228,6 +228,23 @@ def test_an_answer_whose_acknowledgement_is_lost_is_kept_once(serve: Serve) -> N
     assert len(place.entries(Kind.ANSWERED)) == 1
 
 
+def test_what_waits_on_a_device_goes_out_with_a_new_link_of_the_same_person(serve: Serve) -> None:
+    place = serve(n_items=8)
+    context = place.browser()
+    page = context.new_page()
+    page.goto(place.link("ann"))
+    context.route("**/api/events", lambda route: route.abort())
+    press(page, "1")
+    page.close()
+    context.unroute("**/api/events")
+    for name, n_answers in (("bob", 0), ("ann", 1)):
+        page = context.new_page()
+        page.goto(place.link(name))
+        shown(page)
+        wait_until_sent(page)
+        assert len(place.entries(Kind.ANSWERED)) == n_answers
+
+
 def test_two_browsers_never_hold_the_same_image(serve: Serve) -> None:
     place = serve(n_items=40, settings="sampler.max_per_item = 1")
     pages = [place.open(name) for name in ("ann", "bob")]
@@ -402,6 +419,23 @@ def test_touch_answers_and_nothing_is_wider_than_a_phone(serve: Serve) -> None:
         page.click(opener)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(320, 200), (740, 360)], ids=["enlarged four times", "phone on its side"]
+)
+def test_there_is_room_for_the_picture_in_a_low_window(serve: Serve, width: int, height: int) -> None:
+    place = serve(n_items=4, classes=[f"class {number}" for number in range(20)])
+    page = place.open(viewport={"width": width, "height": height})
+    shown(page)
+    box = page.locator("#stage").bounding_box()
+    assert box is not None
+    assert box["height"] >= height / 2
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.get_by_role("button", name="class 19").click()
+    page.get_by_role("button", name="Broken image").click()
+    wait_until_sent(page)
+    assert len(place.entries(Kind.ANSWERED, Kind.SKIPPED)) == 2
 
 
 def check(page: Page) -> None:
