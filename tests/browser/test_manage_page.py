@@ -169,6 +169,7 @@ def test_an_invitation_is_shown_and_taken_back(serve: Serve) -> None:
     dialog.get_by_role("button", name="Close").click()
     expect(page.locator("#invitations")).to_contain_text("zoe annotator, until")
     page.get_by_role("button", name="Take back: zoe").click()
+    page.get_by_role("button", name="Really?: zoe").click()
     expect(page.locator("#invitations")).to_contain_text("zoe annotator, taken back")
 
 

@@ -48,7 +48,8 @@ Since = Annotated[str, Query(max_length=64)]
 
 def router(live: LiveCampaign) -> APIRouter:
     """The routes for one live campaign."""
-    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS)
+    not_granted: Answers = {400: {"model": Refusal, "description": "It cannot be, and the sentence says why."}}
+    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS | not_granted)
     overview = Overview(live)
     campaign = live.campaign
     Reader = Annotated[Invitation, Depends(person(live, "viewer", "admin"))]

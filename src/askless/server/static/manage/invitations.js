@@ -14,7 +14,7 @@ export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
       const isOver = ends !== null && ends < now;
       const state = isRevoked ? "taken back" : isOver ? "ended" : ends === null ? "for ever" : `until ${day(ends)}`;
       const isLive = !isRevoked && !isOver;
-      const buttons = isAdmin && isLive ? [order("Link", name, () => onLink(id, name)), order("Take back", name, () => onRevoke(id, name))] : [];
+      const buttons = isAdmin && isLive ? [order("Link", name, () => onLink(id, name)), askTwice(order("Take back", name, () => onRevoke(id)), name)] : [];
       return element(
         "li",
         { className: isLive ? "" : "over" },
@@ -31,6 +31,20 @@ function order(title, name, onClick) {
   const button = element("button", { type: "button", className: "small" }, title);
   button.setAttribute("aria-label", `${title}: ${name}`);
   button.onclick = onClick;
+  return button;
+}
+
+// What cannot be undone takes a second click.
+function askTwice(button, name) {
+  const { onclick: order, textContent: title } = button;
+  const say = (words, onclick) => {
+    button.textContent = words;
+    button.setAttribute("aria-label", `${words}: ${name}`);
+    button.onclick = onclick;
+  };
+  const first = () => say("Really?", order);
+  button.onblur = () => say(title, first);
+  say(title, first);
   return button;
 }
 

@@ -26,6 +26,7 @@ function start(server) {
   let show = null;
   let timer = 0;
   let isOver = false;
+  let isPolling = false;
 
   // Orders something and looks at once what came of it; says why if it was refused.
   async function order(path, body) {
@@ -109,6 +110,7 @@ function start(server) {
   }
 
   async function poll() {
+    isPolling = true;
     try {
       await look();
       if ($("trouble").dataset.kind === "connection") tellTrouble(null);
@@ -118,12 +120,13 @@ function start(server) {
       $("trouble").dataset.kind = "connection";
       tellTrouble(isOver ? error.message : "The server does not answer; what you see may be old. Trying again…");
     }
+    isPolling = false;
     if (!document.hidden && !isOver) timer = setTimeout(poll, POLL_MS);
   }
 
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (!document.hidden && !isOver) poll();
+    if (!document.hidden && !isOver && !isPolling) poll();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaintCurves(curves));
   poll();
