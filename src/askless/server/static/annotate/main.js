@@ -15,7 +15,7 @@ import { Stopwatch } from "./stopwatch.js";
 import { takeOver } from "./tabs.js";
 
 const MOST_UNDO = 20;
-const LOOK_AGAIN = { working: 1000, waiting: 5000, paused: 5000, finished: 60_000, unqualified: null, banned: null };
+const LOOK_AGAIN = { working: 1000, waiting: 3000, paused: 3000, finished: 60_000, unqualified: null, banned: null };
 
 const find = (id) => document.getElementById(id);
 const work = find("work");
