@@ -229,7 +229,7 @@ def test_an_answer_whose_acknowledgement_is_lost_is_kept_once(serve: Serve) -> N
 
 
 def test_what_waits_on_a_device_goes_out_with_a_new_link_of_the_same_person(serve: Serve) -> None:
-    place = serve(n_items=8)
+    place = serve(n_items=24)
     context = place.browser()
     page = context.new_page()
     page.goto(place.link("ann"))

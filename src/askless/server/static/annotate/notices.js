@@ -2,7 +2,9 @@
 
 import { element } from "./element.js";
 
-export const NOTICES = {
+export const NOTICE_PLACE = document.getElementById("notice");
+
+const NOTICES = {
   starting: ["One moment", "The first images are on their way."],
   linkNeeded: [
     "You need your personal link",
@@ -23,9 +25,9 @@ export const NOTICES = {
   elsewhere: ["You went on in another tab", "One tab at a time, so that you never see an image twice."],
 };
 
-export function showNotice(place, kind, nAnswered, ...extras) {
+export function showNotice(kind, nAnswered, ...extras) {
   const [title, text] = NOTICES[kind];
   const count = nAnswered ? element("p", { className: "count" }, `${nAnswered.toLocaleString()} ${nAnswered === 1 ? "answer" : "answers"} by you so far.`) : null;
-  place.dataset.kind = kind;
-  place.replaceChildren(element("h2", {}, title), element("p", {}, text), count ?? "", ...extras);
+  NOTICE_PLACE.dataset.kind = kind;
+  NOTICE_PLACE.replaceChildren(element("h2", {}, title), element("p", {}, text), count ?? "", ...extras);
 }
