@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from askless.server.live import LiveCampaign
 from askless.store.entries import Entry, Kind
 from askless.types import SkipReason
+from key_to_picture import measure, slow_down
 from served_campaign import CLASSES, draw, make_campaign, serving
 from small_campaign import read
 
@@ -110,6 +111,16 @@ def test_sixty_labels_by_keyboard_are_in_the_log(serve: Serve) -> None:
     assert [entry.label for entry in answered] == [number % 3 for number in range(60)]
     assert len({entry.item for entry in answered}) == 60
     assert all(entry.response_ms is not None and 0 <= entry.response_ms < 10_000 for entry in answered)
+
+
+def test_no_request_stands_between_a_key_and_the_next_picture(serve: Serve) -> None:
+    """One round trip of 100 ms would show; `benchmarks/page_latency.py` measures the figure itself."""
+    place = serve(n_items=40)
+    page = place.browser().new_page()
+    slow_down(page)
+    page.goto(place.link())
+    times = measure(page, 20, pause_ms=100)
+    assert times[len(times) // 2] < 100, times
 
 
 def test_other_answers_have_keys_of_their_own(serve: Serve) -> None:
@@ -215,6 +226,23 @@ def test_an_answer_whose_acknowledgement_is_lost_is_kept_once(serve: Serve) -> N
     expect(page.locator("#sync")).to_have_text("Offline: 1 kept here")
     wait_until_sent(page)
     assert len(place.entries(Kind.ANSWERED)) == 1
+
+
+def test_what_waits_on_a_device_goes_out_with_a_new_link_of_the_same_person(serve: Serve) -> None:
+    place = serve(n_items=24)
+    context = place.browser()
+    page = context.new_page()
+    page.goto(place.link("ann"))
+    context.route("**/api/events", lambda route: route.abort())
+    press(page, "1")
+    page.close()
+    context.unroute("**/api/events")
+    for name, n_answers in (("bob", 0), ("ann", 1)):
+        page = context.new_page()
+        page.goto(place.link(name))
+        shown(page)
+        wait_until_sent(page)
+        assert len(place.entries(Kind.ANSWERED)) == n_answers
 
 
 def test_two_browsers_never_hold_the_same_image(serve: Serve) -> None:
@@ -391,6 +419,23 @@ def test_touch_answers_and_nothing_is_wider_than_a_phone(serve: Serve) -> None:
         page.click(opener)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         page.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(320, 200), (740, 360)], ids=["enlarged four times", "phone on its side"]
+)
+def test_there_is_room_for_the_picture_in_a_low_window(serve: Serve, width: int, height: int) -> None:
+    place = serve(n_items=4, classes=[f"class {number}" for number in range(20)])
+    page = place.open(viewport={"width": width, "height": height})
+    shown(page)
+    box = page.locator("#stage").bounding_box()
+    assert box is not None
+    assert box["height"] >= height / 2
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.get_by_role("button", name="class 19").click()
+    page.get_by_role("button", name="Broken image").click()
+    wait_until_sent(page)
+    assert len(place.entries(Kind.ANSWERED, Kind.SKIPPED)) == 2
 
 
 def check(page: Page) -> None:

@@ -15,32 +15,36 @@ import { Stopwatch } from "./stopwatch.js";
 import { takeOver } from "./tabs.js";
 
 const MOST_UNDO = 20;
-const LOOK_AGAIN = { working: 1000, waiting: 5000, paused: 5000, finished: 60_000, unqualified: null, banned: null };
+const LOOK_AGAIN = { working: 1000, waiting: 3000, paused: 3000, finished: 60_000, unqualified: null, banned: null };
 
 const find = (id) => document.getElementById(id);
 const work = find("work");
 const notice = find("notice");
 
+const AGAIN_MS = 5000;
+
+addEventListener("hashchange", () => location.reload());
 start();
 
 async function start() {
-  addEventListener("hashchange", () => location.reload());
   const token = decodeURIComponent(location.hash.slice(1));
-  if (!token) return showNotice(notice, "linkNeeded");
+  if (!token) {
+    showNotice(notice, "linkNeeded");
+    return;
+  }
   const api = connect(token);
   let session;
   try {
     session = await api.session();
   } catch (error) {
     showNotice(notice, { 401: "linkEnded", 403: "wrongRole" }[error.status] ?? "offline");
-    if (!error.status || error.status >= 500) setTimeout(() => location.reload(), 5000);
-    return undefined;
+    if (!error.status || error.status >= 500) setTimeout(start, AGAIN_MS);
+    return;
   }
-  const outbox = await Outbox.open(() => openDatabase(token), api.events);
+  const outbox = await Outbox.open(() => openDatabase(session.person), api.events);
   const page = new Page(api, session, outbox);
-  takeOver(token, () => page.over("elsewhere"));
-  page.begin(token);
-  return page;
+  takeOver(session.person, () => page.over("elsewhere"));
+  page.begin();
 }
 
 class Page {
@@ -76,9 +80,12 @@ class Page {
     this.#listen();
   }
 
-  begin(token) {
-    const seen = `askless-welcome-${token}`;
-    if (!this.#session.instructions || localStorage.getItem(seen)) return this.#resume();
+  begin() {
+    const seen = `askless-welcome-${this.#session.person}`;
+    if (!this.#session.instructions || localStorage.getItem(seen)) {
+      this.#resume();
+      return;
+    }
     const go = element("button", { type: "button", className: "primary" }, "Start");
     go.addEventListener("click", () => {
       localStorage.setItem(seen, "yes");
@@ -87,7 +94,6 @@ class Page {
     notice.dataset.kind = "welcome";
     notice.replaceChildren(element("h2", {}, `Welcome, ${this.#session.name}`), instructions(this.#session), go);
     go.focus();
-    return undefined;
   }
 
   // Ends the work in this tab, until somebody wants it back.
@@ -143,7 +149,10 @@ class Page {
     });
     document.addEventListener("askless:painted", (event) => this.#settings.keys.paint(event.target));
     document.addEventListener("keydown", (event) => this.#pressed(event));
-    work.addEventListener("mousedown", (event) => event.target.closest("button") && event.preventDefault()); // keys stay the page's
+    document.addEventListener("mousedown", (event) => {
+      // What is clicked takes no focus: Space and Enter stay answers.
+      if (event.target.closest("body > header button, #work button")) event.preventDefault();
+    });
     find("open-guide").addEventListener("click", () => this.#act("guide"));
     find("open-settings").addEventListener("click", () => this.#open(this.#settingsDialog));
     find("rest").addEventListener("click", () => this.#rest());
@@ -160,21 +169,21 @@ class Page {
     const { target } = event;
     if (target.matches?.("input") && !this.#choice.lets?.(event)) return;
     if (target.matches?.("button, a") && [" ", "Enter"].includes(event.key)) return;
-    if (event.key === "Enter" && this.#chosen) return this.#confirm();
     const action = this.#settings.keys.actionOf(event);
-    if (!action) return;
+    if (event.key === "Enter" && this.#chosen) this.#answer(this.#chosen);
+    else if (action) this.#act(action);
+    else return;
     event.preventDefault();
-    this.#act(action);
   }
 
   #act(action) {
-    if (action === "undo") return this.#undo();
-    if (action === "guide") return this.#open(this.#guide);
-    if (work.hidden) return undefined;
-    if (action === "zoom") return this.#stage.zoom();
-    if (action === "search") return this.#choice.search?.();
-    if (action.startsWith("class-")) return this.#choice.press(Number(action.slice(6)));
-    return this.#choose({ name: ACTIONS[action][0], action });
+    if (action === "undo") this.#undo();
+    else if (action === "guide") this.#open(this.#guide);
+    else if (work.hidden) return;
+    else if (action === "zoom") this.#stage.zoom();
+    else if (action === "search") this.#choice.search?.();
+    else if (action.startsWith("class-")) this.#choice.press(Number(action.slice(6)));
+    else this.#choose({ name: ACTIONS[action][0], action });
   }
 
   #open(dialog) {
@@ -184,23 +193,19 @@ class Page {
 
   #choose(one) {
     if (!this.#queue.current?.isShown || work.hidden) return;
-    if (this.#settings.confirms && this.#chosen?.one !== one && !one.action) this.#mark(one);
+    if (this.#settings.confirms && this.#chosen !== one && !one.action) this.#mark(one);
     else this.#answer(one);
   }
 
   #mark(one) {
-    this.#chosen = one && { one };
+    this.#chosen = one;
     this.#choice.mark(one?.label ?? null);
     if (one) announce(`${one.name}. Enter confirms.`);
   }
 
-  #confirm() {
-    this.#answer(this.#chosen.one);
-  }
-
   #answer({ name, label = null, action }) {
     const isOther = action === "none" && this.#session.other !== null;
-    const reason = isOther || !action ? null : { none: "none_of_these" }[action] ?? action;
+    const reason = isOther || !action ? null : action === "none" ? "none_of_these" : action;
     const { item, batch } = this.#queue.current;
     const event = this.#event("answer", item, batch, {
       label: isOther ? this.#session.other : label,
@@ -255,6 +260,9 @@ class Page {
   }
 
   #showNotice(kind) {
+    const shown = [kind, this.#nAnswered, this.#history.length > 0].join();
+    if (!notice.hidden && notice.dataset.shown === shown) return; // said once is enough
+    notice.dataset.shown = shown;
     const extras = [];
     if (kind === "rest" || kind === "elsewhere") {
       const go = element("button", { type: "button", className: "primary" }, kind === "rest" ? "Go on" : "Work here");
@@ -307,7 +315,7 @@ class Page {
     const isOnline = this.#outbox.isOnline && navigator.onLine;
     const sync = find("sync");
     sync.dataset.state = isOnline ? (length ? "sending" : "saved") : "offline";
-    sync.textContent = isOnline ? (length ? "Sending" : "Saved") : `Offline: ${length} kept here`;
+    sync.textContent = isOnline ? (length ? "Sending" : "Saved") : length ? `Offline: ${length} kept here` : "Offline";
     const last = this.#history.at(-1);
     const undo = find("do-undo");
     undo.disabled = !last;
