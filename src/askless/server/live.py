@@ -36,6 +36,7 @@ class LiveCampaign:
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.place = place = CampaignFolder(folder)
         self.clock = clock
+        self.public_url: str | None = None  # where people reach the server, if somebody has said so
         refuse_network(place.log)
         with ExitStack() as opened:
             opened.enter_context(alone(place))

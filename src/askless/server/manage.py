@@ -48,7 +48,8 @@ Since = Annotated[str, Query(max_length=64)]
 
 def router(live: LiveCampaign) -> APIRouter:
     """The routes for one live campaign."""
-    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS)
+    not_granted: Answers = {400: {"model": Refusal, "description": "It cannot be, and the sentence says why."}}
+    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS | not_granted)
     overview = Overview(live)
     campaign = live.campaign
     Reader = Annotated[Invitation, Depends(person(live, "viewer", "admin"))]
@@ -164,7 +165,7 @@ def router(live: LiveCampaign) -> APIRouter:
             raise HTTPException(404, f"Nobody called {name!r} has answered here; reload the list.")
 
     def _link(id: int, request: Request) -> InvitationLink:
-        link = live.link(id, str(request.base_url))
+        link = live.link(id, live.public_url or str(request.base_url))
         return InvitationLink(id=id, link=link, qr=segno.make(link, micro=False).svg_data_uri(scale=4, border=2))
 
     return routes
