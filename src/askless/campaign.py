@@ -65,11 +65,13 @@ class Campaign:
         seed: int = 0,
         learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Starts a campaign with an empty log.
 
         Args:
-            path: file of the log; none keeps it in memory, for throw-away simulations.
+            path: file of the log, or `postgresql://user@host/database?schema=name`; none keeps it in memory, for
+                throw-away simulations.
             dataset: N items, K classes.
             features: (N, D).
             config: see `askless.preset`.
@@ -79,6 +81,8 @@ class Campaign:
             seed: of every draw.
             learner: a classifier, or what makes networks (`TorchLearner`); none means what `config.learner` says.
             clock: seconds; leases end by it.
+            folder: where estimates are kept if the log is in PostgreSQL, the same for all processes; without one they
+                are computed again when needed.
 
         Raises:
             DataError, ConfigError: parts that do not fit together; nothing is written.
@@ -88,7 +92,7 @@ class Campaign:
         parts = Parts.of_new_campaign(dataset, known, config, seed, prior_counts, features)
         chosen = _check_learner(parts, learner, features)
         parts = replace(parts, learner="" if learner is None else name_of(learner))
-        log = create_log(None if path is None else Path(path), dataset, parts.prototypes, parts.to_header())
+        log = create_log(path, dataset, parts.prototypes, parts.to_header(), folder)
         return cls(log, features, chosen, clock)
 
     @classmethod
@@ -99,15 +103,16 @@ class Campaign:
         *,
         learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
-        """Goes on with a campaign on disk.
+        """Goes on with a campaign; the arguments are those of `create`.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
             DataError: features other than those it was made with.
             ConfigError: it was made with a plugged-in learner and none is given, or the other way round.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
+        with _closed_if_it_fails(open_log(path, folder)) as log:
             campaign = cls(log, features, learner, clock)
             campaign._check_same_parts(learner)
             return campaign
@@ -123,6 +128,7 @@ class Campaign:
         config: CampaignConfig | None = None,
         learner: Learner | NetworkMaker | None = None,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Goes on with more items, classes or known labels, other features or settings; with nothing new, as `open`.
 
@@ -131,13 +137,14 @@ class Campaign:
         again.
 
         Args:
-            path: of the log.
+            path: of the log, as for `create`.
             dataset: the items and classes that there were, and new ones behind them.
             features: (N, D) of all items.
             prototypes: all items whose label is known; none leaves them as they were.
             config: all settings from here on; none leaves them as they were.
             learner: as for `open`.
             clock: as for `open`.
+            folder: as for `create`.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
@@ -145,7 +152,7 @@ class Campaign:
             ConfigError: settings that do not fit; new classes or another prior in a campaign whose prior counts were
                 given and not made from its settings.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
+        with _closed_if_it_fails(open_log(path, folder)) as log:
             campaign = cls(log, features, learner, clock)
             check_fit(features, dataset)
             before = campaign._parts

@@ -15,7 +15,7 @@ from askless.data.table import AnnotationTable
 from askless.errors import DataError
 from askless.parts import Parts
 from askless.settings import LearnerSettings
-from askless.store.log import open_log
+from askless.store.log import has_log, open_log
 from askless.types import Annotations, Features, Prototypes
 
 
@@ -35,11 +35,15 @@ def open_campaign(folder: Path) -> Campaign:
     dataset, prototypes, settings = place.dataset(), _known_items(place), place.read_config()
     has_features = place.features.exists()
     learner = _fitting(settings.campaign.learner, has_features, prototypes)
-    if not place.log.exists():
+    store = place.store
+    if not has_log(store):
+        _check_no_other_log(place)
         features = _features(place, dataset.n_items)
         config = settings.campaign.model_copy(update={"learner": learner})
-        return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed)
-    with closing(open_log(place.log)) as log:
+        return Campaign.create(
+            store, dataset, features, config, prototypes=prototypes, seed=settings.seed, folder=place.root
+        )
+    with closing(open_log(store)) as log:
         config = Parts.history(log)[-1].config
     if config.learner.algo == "dummy":
         config = config.model_copy(update={"learner": learner})
@@ -48,7 +52,8 @@ def open_campaign(folder: Path) -> Campaign:
             f"{place.features}, by which the machine of this campaign learns, is gone; bring it back, or make it anew "
             "by `askless embed`."
         )
-    return Campaign.extend(place.log, dataset, _features(place, dataset.n_items), prototypes=prototypes, config=config)
+    features = _features(place, dataset.n_items)
+    return Campaign.extend(store, dataset, features, prototypes=prototypes, config=config, folder=place.root)
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
@@ -108,6 +113,14 @@ def annotation_table(campaign: Campaign) -> AnnotationTable:
         dataset.classes,
         0,
     )
+
+
+def _check_no_other_log(place: CampaignFolder) -> None:
+    if place.log.exists():
+        raise DataError(
+            f"The answers of this campaign are in {place.log}, but {place.settings} names another store, which has "
+            "none; take `store` out of it again, or make another campaign."
+        )
 
 
 def _fitting(learner: LearnerSettings, has_features: bool, prototypes: Prototypes) -> LearnerSettings:
