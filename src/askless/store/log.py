@@ -6,6 +6,7 @@ commit is on disk when it returns, and who reads waits for nobody.
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from importlib import resources
@@ -29,8 +30,10 @@ READ_ENTRIES = (
     select(schema.entry)
     .where(schema.entry.c.position > bindparam("after"))
     .order_by(schema.entry.c.position)
-    .limit(N_READ)
+    .limit(bindparam("n_most"))
 )
+MIGRATING = threading.Lock()
+"""Alembic keeps what it is doing in global variables."""
 MIGRATIONS = resources.files("askless") / "store" / "migrations"
 
 
@@ -195,7 +198,7 @@ def read_entries(connection: Connection, after: int = 0, kind: Kind | None = Non
     """Entries behind position `after`, in order; all, or those of one kind."""
     wanted = READ_ENTRIES if kind is None else READ_ENTRIES.where(schema.entry.c.kind == kind.value)
     while True:  # in pieces, since a driver may hold the whole of an answer
-        rows = connection.execute(wanted, {"after": after}).all()
+        rows = connection.execute(wanted, {"after": after, "n_most": N_READ}).all()
         yield from map(_entry, rows)
         if len(rows) < N_READ:
             return
@@ -241,6 +244,7 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        with MIGRATING:
+            command.upgrade(config, "head")
     except util.CommandError as error:
         raise StoreError(f"This log was made by a newer askless ({error}); update askless to open it.") from error
