@@ -217,9 +217,14 @@ def test_a_full_disk_is_told_in_a_sentence(path: Path) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     journal = Journal(log, 4, 2)
-    with pytest.raises(StoreError, match=r"disk is full.*that its disk has room"), journal.writing() as (_, write):
-        for i in range(500):
-            write(Kind.JOINED, annotator=i, payload={"name": str(i)})
+
+    def let_500_join() -> None:
+        with journal.writing() as (_, append):
+            for i in range(500):
+                append(Kind.JOINED, annotator=i, payload={"name": str(i)})
+
+    with pytest.raises(StoreError, match=r"disk is full.*that its disk has room"):
+        let_500_join()
     with journal.reading() as ledger:
         assert ledger.names == []
     log.close()
