@@ -23,7 +23,7 @@ from askless.errors import AnswerError, ConfigError, DataError, StoreError
 from askless.results import Receipt
 from askless.settings import CampaignConfig
 from askless.store.entries import Kind
-from askless.types import Answer, Batch, Dataset, Features, Prototypes
+from askless.types import Answer, Batch, Dataset, Features, Prototypes, SkipReason
 from small_campaign import (
     DATASET,
     FEATURES,
@@ -455,7 +455,7 @@ class TestTell:
         ]
         assert (refused[0].response_ms, refused[0].answer_id) == (80, b"x" * 16)
         assert campaign.annotations().label.tolist() == [1]
-        assert campaign._journal.ledger.said == [{a: 1, b: None}]
+        assert campaign._journal.ledger.said == [{a: 1, b: SkipReason.SKIP}]
 
     def test_contradictions_within_one_call(self, campaign: Campaign, batch: Batch) -> None:
         a = batch.items[0]

@@ -20,6 +20,19 @@ from askless.settings import CampaignConfig, SimulationConfig
 
 Model = TypeVar("Model", bound=BaseModel)
 
+CHANGEABLE = (
+    "max_risk",
+    "batch_size",
+    "budget",
+    "lease_seconds",
+    "sampler.max_per_item",
+    "sampler.max_per_annotator",
+    "annotators.gold_rate",
+    "annotators.n_qualification",
+    "annotators.qualification_share",
+)
+"""Settings that no inference depends on, so that they can change while a campaign is under way."""
+
 GROUPS = ("experiment", "learner_method", "simulation")
 
 
@@ -103,6 +116,19 @@ def settings_table(overrides: Iterable[str]) -> dict[str, Any]:
     for text in overrides:
         given |= _parse_override(text)
     return _nested({key: "none" if value is None else value for key, value in given.items()})
+
+
+def change(config: CampaignConfig, settings: Mapping[str, Any]) -> CampaignConfig:
+    """The same with other values for some of `CHANGEABLE`; groups may be given as tables or with dots.
+
+    Raises:
+        ConfigError: another setting, or a value that is not allowed.
+    """
+    changes = dict(_flat(settings))
+    for key in changes:
+        if key not in CHANGEABLE:
+            raise ConfigError(f"{key} cannot change while a campaign is under way; {choose(key, CHANGEABLE)}")
+    return _validated(CampaignConfig, _nested(dict(_flat(config.model_dump())) | changes))
 
 
 def describe_settings() -> Iterator[tuple[str, str, str, str]]:

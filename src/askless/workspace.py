@@ -1,6 +1,8 @@
 """A campaign folder at work: its log opened or begun, and what was found in it."""
 
 import json
+import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,12 +21,16 @@ from askless.store.log import has_log, open_log
 from askless.types import Annotations, Features, Prototypes
 
 
-def open_campaign(folder: Path) -> Campaign:
+def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callable[[], float] = time.time) -> Campaign:
     """The campaign of a folder that `askless init` made; its log is begun at the first use.
 
     Without features.npy the method of the settings goes without its machine until there is one. A machine that should
     be validated on prototypes, of which there are none, is cross-validated (`cv_3`) instead. What `askless add` or
-    `askless embed` has made since then is taken up; other settings are those that the log was begun with.
+    `askless embed` has made since then is taken up; other settings are those of the log.
+
+    Args:
+        folder: of the campaign.
+        keeps_estimates, clock: see `Campaign.create`.
 
     Raises:
         DataError: items, classes or features cannot be used, or old ones are not as they were.
@@ -34,15 +40,19 @@ def open_campaign(folder: Path) -> Campaign:
     place = CampaignFolder(folder)
     dataset, prototypes, settings = place.dataset(), _known_items(place), place.read_config()
     has_features = place.features.exists()
+    given: dict[str, Any] = {
+        "gold": place.gold().item,
+        "keeps_estimates": keeps_estimates,
+        "clock": clock,
+        "folder": place.root,
+    }
     learner = _fitting(settings.campaign.learner, has_features, prototypes)
     store = place.store
     if not has_log(store):
         _check_no_other_log(place)
         features = _features(place, dataset.n_items)
         config = settings.campaign.model_copy(update={"learner": learner})
-        return Campaign.create(
-            store, dataset, features, config, prototypes=prototypes, seed=settings.seed, folder=place.root
-        )
+        return Campaign.create(store, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
     with closing(open_log(store)) as log:
         config = Parts.history(log)[-1].config
     if config.learner.algo == "dummy":
@@ -53,7 +63,7 @@ def open_campaign(folder: Path) -> Campaign:
             "by `askless embed`."
         )
     features = _features(place, dataset.n_items)
-    return Campaign.extend(store, dataset, features, prototypes=prototypes, config=config, folder=place.root)
+    return Campaign.extend(store, dataset, features, prototypes=prototypes, config=config, **given)
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:

@@ -37,6 +37,14 @@ EVERY_FIELD = [
     Entry(8, Kind.REFRESHED, -1.0, payload={"upto": 7, "n_annotations": 1, "confident": 0, "digest": "ab"}),
     Entry(9, Kind.STOPPED, 2.0, payload={"reason": "budget"}),
     Entry(10, Kind.EXTENDED, 2.0, payload={"items": [["new", None]], "known": [], "classes": ["z"], "features": "cd"}),
+    Entry(11, Kind.UNDONE, 2.0, annotator=0, item=3, answer_id=bytes(range(16))),
+    Entry(12, Kind.BANNED, 2.0, annotator=0),
+    Entry(13, Kind.UNBANNED, 2.0, annotator=0),
+    Entry(14, Kind.PAUSED, 2.0),
+    Entry(15, Kind.RESUMED, 2.0),
+    Entry(16, Kind.INVITED, 2.0, payload={"name": "Zoë\0", "role": "viewer", "ends": 1e9 + 0.1}),
+    Entry(17, Kind.REVOKED, 2.0, payload={"invitation": 16}),
+    Entry(18, Kind.CHANGED, 2.0, payload={"config": {"budget": None}}),
 ]
 
 
@@ -48,7 +56,7 @@ class TestEveryStore:
         entries = read_all(store.again())
         assert entries == EVERY_FIELD
         assert {entry.kind for entry in entries} == set(Kind)
-        assert [type(entry.kind) for entry in entries] == [Kind] * 10
+        assert [type(entry.kind) for entry in entries] == [Kind] * 18
 
     def test_a_new_log_is_empty_and_appending_nothing_keeps_it_so(self, store: Store) -> None:
         log = store.create()
@@ -63,7 +71,7 @@ class TestEveryStore:
                 append_entries(connection, map(joined, positions))
         assert [entry.position for entry in read_all(store.again())] == [1, 2, 3, 4, 5]
 
-    @pytest.mark.parametrize("after", range(11))
+    @pytest.mark.parametrize("after", [0, 1, 9, 17, 18])
     def test_reading_after_a_position(self, store: Store, after: int) -> None:
         log = store.create()
         with log.transaction() as connection:
