@@ -57,7 +57,7 @@ class Planner:
                 continue
             said, held = ledger.said[j], ledger.held(j)
             workload = Workload(j, ledger.asked(j), cap - len(said) - len(held), askable.get(name))
-            gold_of[j] = _left_for(workload, gold.keys() - said.keys() - held)
+            gold_of[j] = _left_for(workload, [item for item in gold if item not in said and item not in held])
             if n_left := n_left_to_qualify(said, gold, config.annotators):
                 n_wanted = min(n_left - len(gold.keys() & held), config.batch_size, workload.capacity)
                 items = self._draw(gold_of[j], n_wanted if left is None else min(n_wanted, left), ledger, j)
@@ -113,6 +113,6 @@ class Planner:
         return list(rng.permutation(gold)[: max(size, 0)].tolist())
 
 
-def _left_for(workload: Workload, gold: set[int]) -> IntArray:
-    items = np.array(sorted(gold), np.int64)
+def _left_for(workload: Workload, gold: list[int]) -> IntArray:
+    items = np.array(gold, np.int64)
     return items if workload.askable is None else items[np.isin(items, workload.askable)]
