@@ -83,14 +83,14 @@ def test_from_the_first_question_to_the_labels(place: str | Path, clock: Clock) 
     assert (result.status[PROTOTYPES.item] == ItemStatus.KNOWN).all()
     assert (result.n_annotations[PROTOTYPES.item] == 0).all()
     assert campaign.ask(["ann"]) == []
-    n_refreshes = campaign.n_refreshes
+    n_refreshes, config = campaign.n_refreshes, campaign.config
     campaign.close()
     again = reopen(place)
     assert again.status() == status
     np.testing.assert_array_equal(again.result().probability, result.probability)
     assert again.annotators == ("ann", "bob", "cy")
     assert again.n_refreshes == n_refreshes
-    assert (again.dataset, again.config, again.seed) == (DATASET, campaign.config, 0)
+    assert (again.dataset, again.config, again.seed) == (DATASET, config, 0)
     assert again.prototypes.item.tolist() == PROTOTYPES.item.tolist()
     again.close()
 
