@@ -215,6 +215,7 @@ class Campaign(Steering):
         n_batches: int | None = None,
         *,
         askable: Mapping[str, IntArray] | None = None,
+        batch_size: int | None = None,
     ) -> list[Batch]:
         """Batches for some of the annotators who are there; none if nobody may be asked about anything now.
 
@@ -226,6 +227,7 @@ class Campaign(Steering):
             n_batches: most batches, at most one per annotator; none means `config.n_batches`.
             askable: by name, the only items that this annotator can be asked about (a doctor's own patients, say);
                 who is not in it can be asked about all.
+            batch_size: most items in a batch; none means `config.batch_size`.
 
         Raises:
             DataError: an item that is not there, or one name instead of several; nobody has joined then.
@@ -240,6 +242,8 @@ class Campaign(Steering):
                 append(Kind.EXPIRED, batch=lease.batch.id)
             self._join(annotators, ledger, append)
             n_batches = config.n_batches if n_batches is None else n_batches
+            if batch_size is not None:
+                config = config.model_copy(update={"batch_size": batch_size})
             entries = [
                 append(
                     Kind.LEASED,
@@ -253,11 +257,16 @@ class Campaign(Steering):
             ]
             return [ledger.batches[entry.position].batch for entry in entries]
 
-    def tell(self, batch_id: int, answers: Sequence[Answer]) -> Receipt:
+    def tell(self, batch_id: int, answers: Sequence[Answer], *, annotator: str | None = None) -> Receipt:
         """Keeps answers to a batch; when it returns they are on disk.
 
         An annotator has one answer per item: the same again changes nothing, another one is refused and put on
         record, once. A skip is an answer, too. Answers that come after the end of the lease count as well.
+
+        Args:
+            batch_id: of a batch that `ask` has handed out.
+            answers: to items of it.
+            annotator: who the batch must belong to; none asks no questions.
 
         Raises:
             AnswerError: no such batch, an item that is not in it, a label that is no class, an answer id that was
@@ -265,7 +274,7 @@ class Campaign(Steering):
         """
         with self._journal.writing() as (ledger, append):
             lease = ledger.batches.get(batch_id)
-            if lease is None:
+            if lease is None or annotator not in (None, lease.batch.annotator):
                 raise AnswerError(f"There is no batch {batch_id!r}; answer a batch that `ask` has handed out.")
             for answer in answers:
                 if answer.item not in lease.batch.items:
@@ -313,13 +322,25 @@ class Campaign(Steering):
             if lease := ledger.live.get(batch_id):
                 append(Kind.RELEASED, batch=lease.batch.id)
 
-    def leased(self) -> list[Batch]:
-        """Batches that are out, each with its unanswered items only. (After a restart: who still holds what.)"""
+    def leased(self, annotator: str | None = None) -> list[Batch]:
+        """Batches that are out, to one annotator or to all, each with its unanswered items only."""
         with self._journal.reading() as ledger:
             return [
                 replace(lease.batch, items=tuple(item for item in lease.batch.items if item in lease.open_items))
                 for lease in ledger.live.values()
+                if annotator in (None, lease.batch.annotator)
             ]
+
+    def n_answered(self, annotator: str) -> int:
+        """How many items this annotator has answered or skipped."""
+        with self._journal.reading() as ledger:
+            return len(ledger.said[ledger.index[annotator]]) if annotator in ledger.index else 0
+
+    def is_known_to(self, annotator: str, item: int) -> bool:
+        """Whether this annotator holds an item, or has answered it."""
+        with self._journal.reading() as ledger:
+            j = ledger.index.get(annotator)
+            return j is not None and (item in ledger.said[j] or item in ledger.held(j))
 
     def refresh(self) -> Estimate:
         """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so.
@@ -390,6 +411,12 @@ class Campaign(Steering):
     def n_refreshes(self) -> int:
         with self._journal.reading() as ledger:
             return len(ledger.refreshes)
+
+    @property
+    def n_new(self) -> int | None:
+        """Labels given and taken back since the last refresh; none if nothing was inferred since the last `extend`."""
+        with self._journal.reading() as ledger:
+            return ledger.n_new if ledger.refreshes_of_now else None
 
     @property
     def refreshed_at(self) -> float | None:

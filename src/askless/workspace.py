@@ -66,6 +66,17 @@ def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callabl
     return Campaign.extend(store, dataset, features, prototypes=prototypes, config=config, **given)
 
 
+def open_to_infer(folder: Path) -> Campaign:
+    """As `open_campaign`, beside a process that has it open: what is new in the folder is left for that one to take up.
+
+    Raises:
+        DataError: the features are not those that the other process works with.
+        StoreError: the log cannot be used.
+    """
+    place = CampaignFolder(folder)
+    return Campaign.open(place.log, _features(place, len(place.read_items())), keeps_estimates=True)
+
+
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
     """What the campaign has found, after a refresh if answers came in since the last one.
 

@@ -82,12 +82,34 @@ class CampaignFolder:
         Raises:
             ConfigError: the settings cannot be read, or name no address.
         """
-        address = read_toml(self.settings).get("store", self.log)
-        if not isinstance(address, str | Path):
+        address = read_toml(self.settings).get("store")
+        if address is None:
+            return self.log
+        if not isinstance(address, str) or "://" not in address:
             raise ConfigError(
                 f"store in {self.settings} is {address!r}; write the address of a database, or leave it out."
             )
         return address
+
+    @property
+    def instructions(self) -> Path:
+        """Markdown that annotators can read, if there is any."""
+        return self.root / "instructions.md"
+
+    @property
+    def secret(self) -> Path:
+        """By which the personal links are signed."""
+        return self.root / "secret"
+
+    @property
+    def serving(self) -> Path:
+        """Where the server of this campaign is reached, while there is one."""
+        return self.root / "serving.json"
+
+    @property
+    def serving_lock(self) -> Path:
+        """Held by the one process that has the log for writing."""
+        return self.root / "serving.lock"
 
     @property
     def unfinished(self) -> Path:

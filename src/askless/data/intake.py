@@ -2,11 +2,13 @@
 
 import csv
 import shutil
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -191,12 +193,22 @@ def _is_begun(folder: CampaignFolder, text: str) -> bool:
             if file.exists():
                 raise DataError(f"{file} is in the way and no part of a campaign; choose another folder.")
         return False
-    if folder.settings.read_bytes() != text.encode():
+    if not _holds(folder.settings, tomllib.loads(text)):
         raise ConfigError(
             f"The campaign {folder.root} was made with other images or settings, see {folder.settings}; repeat the "
             "command that made it, bring more by `askless add`, or choose another folder."
         )
     return True
+
+
+def _holds(settings: Path, tables: dict[str, Any]) -> bool:
+    """Whether a file says the same of these tables; others, such as [page], are not for `init` to judge."""
+    try:
+        return tables == {
+            name: table for name, table in tomllib.loads(settings.read_text("utf-8")).items() if name in tables
+        }
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
 
 
 def _compare(folder: CampaignFolder, classes: Sequence[ClassInfo] | None, has_other: bool) -> Intake:
