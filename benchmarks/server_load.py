@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import numpy as np
 
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemRow, to_csv
+from askless.server.live import LiveCampaign
 
 K = 10
 D = 64
@@ -109,32 +111,33 @@ async def _post(client: httpx.AsyncClient, path: str, content: Any, times: list[
     return response.json()
 
 
-async def drive(links: dict[str, str], truth: Any, seconds: float, n_annotators: int) -> tuple[Tally, Any]:
-    tally = Tally()
-    admin = {"Authorization": f"Bearer {links['admin'].partition('#')[2]}"}
-    async with httpx.AsyncClient(base_url=links["url"], headers=admin, timeout=60) as manager:
-        made = [
-            (await manager.post("/api/manage/invitations", json={"name": f"annotator-{j:02}"})).raise_for_status()
-            for j in range(n_annotators)
-        ]
-        tokens = [one.json()["link"].partition("#")[2] for one in made]
-        clients = [
-            httpx.AsyncClient(base_url=links["url"], headers={"Authorization": f"Bearer {token}"}, timeout=60)
-            for token in tokens
-        ]
-        end = time.perf_counter() + seconds
-        await asyncio.gather(*(annotate(client, truth, j, end, tally) for j, client in enumerate(clients)))
-        for client in clients:
-            await client.aclose()
-        return tally, (await manager.get("/api/manage/summary")).json()
+async def drive(url: str, tokens: list[str], truth: Any, seconds: float) -> Tally:
+    tally, end = Tally(), time.perf_counter() + seconds
+    async with AsyncExitStack() as clients:
+        crowd = []
+        for j, token in enumerate(tokens):
+            headers = {"Authorization": f"Bearer {token}"}
+            client = await clients.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=60))
+            crowd.append(annotate(client, truth, j, end, tally))
+        await asyncio.gather(*crowd)
+    return tally
 
 
-def check(log: Path, tally: Tally) -> tuple[int, int, int]:
-    """Answers in the log, distinct ids among them, and how many acknowledged ones are not there."""
-    with sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True) as connection:
+def invite(folder: Path, n_annotators: int) -> list[str]:
+    """A token for each."""
+    with closing(LiveCampaign(folder)) as live:
+        invited = [live.campaign.invite(f"annotator-{j:02}", "annotator") for j in range(n_annotators)]
+        return [live.links.token(one) for one in invited]
+
+
+def check(log: Path, tally: Tally) -> str:
+    """What is in the log beside what was acknowledged."""
+    with closing(sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True)) as connection:
         rows = [row[0] for row in connection.execute("SELECT answer_id FROM entry WHERE kind = 'answered'")]
+        (n_refreshes,) = connection.execute("SELECT count(*) FROM entry WHERE kind = 'refreshed'").fetchone()
     there = {str(UUID(bytes=row)) for row in rows}
-    return len(rows), len(there), len(tally.kept - there)
+    lost = len(tally.kept - there)
+    return f"{len(rows)} answers, {len(there)} distinct ids, lost {lost}; {n_refreshes} inferences"
 
 
 def percentiles(times: list[float]) -> str:
@@ -151,21 +154,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "campaign"
         truth = make_campaign(folder, given.items)
+        tokens = invite(folder, given.annotators)
         command = [sys.executable, "-m", "askless", "serve", str(folder), "--port", "0", "--json"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
-        links = json.loads(server.stdout.readline())
-        tally, summary = asyncio.run(drive(links, truth, given.seconds, given.annotators))
+        url = json.loads(server.stdout.readline())["url"]
+        tally = asyncio.run(drive(url, tokens, truth, given.seconds))
         server.send_signal(signal.SIGINT)
         ended = server.wait(30)
-        n_rows, n_distinct, n_lost = check(folder.resolve() / "log.db", tally)
+        found = check(folder.resolve() / "log.db", tally)
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {given.items} items")
     print(f"{given.annotators} annotators for {given.seconds:.0f} s: {len(tally.kept) / given.seconds:.0f} answers/s")
     print(f"submit  {percentiles(tally.submit)}")
     print(f"ask     {percentiles(tally.ask)}; nothing to hand out: {tally.n_empty}")
     print(f"errors  {len(tally.errors)} {tally.errors[:3] or ''}; the server ended with {ended}")
-    print(f"log     {n_rows} answers, {n_distinct} distinct ids, lost {n_lost}")
-    print(f"inference {summary['inference']}")
+    print(f"log     {found}")
 
 
 if __name__ == "__main__":

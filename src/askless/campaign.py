@@ -21,7 +21,7 @@ from askless.planning import Planner
 from askless.results import Receipt, Refresh, Result, Status
 from askless.settings import CampaignConfig
 from askless.steering import Steering
-from askless.store.entries import Kind
+from askless.store.entries import Entry, Kind
 from askless.store.journal import Journal
 from askless.store.log import Log, create_log, open_log, read_entries
 from askless.types import (
@@ -202,6 +202,10 @@ class Campaign(Steering):
 
     def close(self) -> None:
         self._journal.log.close()
+
+    def write_alone(self) -> None:
+        """Says that no other process writes to the log from now on, so that it is not read again at every look."""
+        self._journal.is_alone = True
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -414,9 +418,11 @@ class Campaign(Steering):
 
     @property
     def n_new(self) -> int | None:
-        """Labels given and taken back since the last refresh; none if nothing was inferred since the last `extend`."""
+        """Labels given and taken back since the last refresh; none if its estimate is not there and has to be made."""
         with self._journal.reading() as ledger:
-            return ledger.n_new if ledger.refreshes_of_now else None
+            last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
+        payload = (last[0].payload or {}) if last else {}
+        return n_new if payload and self._estimates.find(payload["upto"], payload["digest"]) else None
 
     @property
     def refreshed_at(self) -> float | None:
@@ -465,6 +471,11 @@ class Campaign(Steering):
         """All annotations that count, in the order of the log; annotator indices are those of `annotators`."""
         with self._journal.reading() as ledger:
             return ledger.annotations()
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """What happened, in order, behind a position of the log."""
+        with self._journal.log.reading() as connection:
+            yield from read_entries(connection, after)
 
     def answers(self) -> Iterator[tuple[str, Answer]]:
         """Who said what, in the order of the log, skips included; `record` takes them again.

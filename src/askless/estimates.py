@@ -19,6 +19,10 @@ from askless.store.snapshot import load_estimate, remove_older_estimates, save_e
 from askless.types import Annotations, Confusion, Estimate, Features, FloatArray, Prototypes
 
 
+class DifferentEstimateWarning(UserWarning):
+    """An estimate is not what it was when it was made."""
+
+
 class Estimates:
     """What `infer` says of one campaign at any of its refreshes.
 
@@ -96,6 +100,7 @@ class Estimates:
                 warnings.warn(
                     f"The estimate of log entry {entry.position} differs from the one made then; "
                     "this machine or its libraries compute differently.",
+                    DifferentEstimateWarning,
                     stacklevel=3,
                 )
             yield estimate

@@ -74,18 +74,24 @@ def open_to_infer(folder: Path) -> Campaign:
         StoreError: the log cannot be used.
     """
     place = CampaignFolder(folder)
-    return Campaign.open(place.log, _features(place, len(place.read_items())), keeps_estimates=True)
+    features = _features(place, len(place.read_items()))
+    return Campaign.open(place.store, features, keeps_estimates=True, folder=place.root)
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
-    """What the campaign has found, after a refresh if answers came in since the last one.
+    """What the campaign has found, after a refresh if answers came in since the last one; see `outcome_of`."""
+    if campaign.status().n_new:
+        campaign.refresh()
+    return outcome_of(campaign, name, licences)
+
+
+def outcome_of(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
+    """What the campaign has found as of its last refresh.
 
     Args:
         name: of the campaign, for its dataset card.
         licences: see `Outcome`.
     """
-    if campaign.status().n_new:
-        campaign.refresh()
     estimate = campaign.estimate
     return Outcome(
         name,

@@ -125,3 +125,16 @@ def test_inner_transactions_are_part_of_the_outer_one(journal: Journal, kept_sto
     assert names(journal) == ["a", "b"]
     join(journal, "d")
     assert_same(journal.ledger, fold(read_all(kept_store.again())))
+
+
+def test_who_writes_alone_does_not_look_at_the_disk_but_never_overwrites(journal: Journal, kept_store: Store) -> None:
+    join(journal, "ann")
+    journal.is_alone = True
+    other = Journal(kept_store.again(), N, K)
+    join(other, "bob")
+    assert names(journal) == ["ann"]
+    join(journal, "eve")
+    assert names(journal) == names(other) == ["ann", "bob", "eve"]
+    with pytest.raises(TypeError), journal.writing() as (_, append):
+        append(Kind.PAUSED, nonsense=1)
+    assert names(journal) == ["ann", "bob", "eve"]

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from askless.server import answers, pictures
+from askless.server import answers, manage, pictures
 from askless.server.guard import Guard
 from askless.server.live import LiveCampaign
 from askless.server.refusals import answer_errors
@@ -23,10 +23,15 @@ def create_app(live: LiveCampaign) -> FastAPI:
     answer_errors(app)
     app.include_router(answers.router(live))
     app.include_router(pictures.router(live))
+    app.include_router(manage.router(live))
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
         return FileResponse(STATIC / "annotate" / "index.html", headers=NOT_STALE)
+
+    @app.get("/manage", include_in_schema=False)
+    def managers_page() -> FileResponse:
+        return FileResponse(STATIC / "manage" / "index.html", headers=NOT_STALE)
 
     app.mount("/static", _Static(directory=STATIC), name="static")
     return app

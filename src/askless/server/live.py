@@ -25,7 +25,9 @@ class ServedError(StoreError):
 
 
 class LiveCampaign:
-    """What the pages and the commands work on. While there is one, no other process writes to the log.
+    """What the pages and the commands work on.
+
+    While there is one, no other process writes to the log, unless that is in PostgreSQL: there may be several then.
 
     Args:
         folder: of a campaign, as `askless init` made it.
@@ -40,19 +42,25 @@ class LiveCampaign:
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.place = place = CampaignFolder(folder)
+        if not place.settings.exists():
+            raise DataError(f"There is no campaign at {place.root}; make one by `askless init`.")
         self.classes = place.read_classes()
         self.page = read_page_settings(place.settings)
         self.clock = clock
-        refuse_network(place.log)
+        store = place.store
         served = ServedError(
             f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
         )
         with ExitStack() as opened:
-            opened.enter_context(hold(place.serving_lock, served))
+            if store == place.log:
+                refuse_network(place.log)
+                opened.enter_context(hold(place.serving_lock, served))
             self.links = Links(read_secret(place.secret))
             self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
             opened.callback(self.campaign.close)
-            self._inference = Inference(self.campaign, self.page, child_command(place.root))
+            if store == place.log:
+                self.campaign.write_alone()
+            self._inference = Inference(self.campaign, self.page, child_command(place.root), store)
             opened.callback(self._inference.close)
             self._opened = opened.pop_all()
 

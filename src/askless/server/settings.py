@@ -1,5 +1,6 @@
 """How the pages look and behave: table [page] of a campaign's askless.toml."""
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from askless.config_errors import sentence
+from askless.data.durable import replace_text
 from askless.errors import ConfigError
 
 
@@ -46,3 +48,26 @@ def read_page_settings(file: Path) -> PageSettings:
         raise ConfigError(
             f"Table [page] of {file}: " + " ".join(sentence(error, keys) for error in invalid.errors())
         ) from None
+
+
+def change_price(file: Path, price: float) -> PageSettings:
+    """Writes another price per answer into table [page] of an askless.toml, whose other lines stay as they are.
+
+    Returns:
+        The settings as they are then.
+
+    Raises:
+        ConfigError: as `read_page_settings`; nothing is written then.
+    """
+    read_page_settings(file)
+    line = f"price_per_answer = {float(price)!r}"
+    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    heading = next((i for i, text in enumerate(lines) if re.fullmatch(r"\s*\[\s*page\s*\]\s*(#.*)?", text)), None)
+    if heading is None:
+        lines += ["", "[page]", line]
+    else:
+        end = next((i for i in range(heading + 1, len(lines)) if lines[i].lstrip().startswith("[")), len(lines))
+        kept = [text for text in lines[heading + 1 : end] if not re.match(r"\s*price_per_answer\s*=", text)]
+        lines[heading + 1 : end] = [line, *kept]
+    replace_text(file, "\n".join(lines) + "\n")
+    return read_page_settings(file)

@@ -162,7 +162,7 @@ def has_log(place: str | Path) -> bool:
 
 
 def _log_on_server(address: postgres.Address, folder: Path | None) -> Log:
-    return Log(postgres.open_engine(address), str(address), None if folder is None else folder / "log")
+    return Log(postgres.open_engine(address), str(address), None if folder is None else folder / "log.db")
 
 
 @contextmanager
