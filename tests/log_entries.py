@@ -1,11 +1,14 @@
 """Entries to write and read in tests of logs."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from askless.store.entries import Entry, Kind
 from askless.store.journal import Journal
+from askless.store.ledger import Ledger
 from askless.store.log import Log, read_entries
+from small_campaign import K, N
 
 
 def joined(position: int) -> Entry:
@@ -42,3 +45,19 @@ def run_together(tasks: list[Callable[[], None]]) -> None:
         thread.join()
     if failures:
         raise failures[0]
+
+
+def assert_nothing_lost_or_doubled(entries: list[Entry], acknowledged: list[str]) -> None:
+    """Also that no item was ever promised to two people at once."""
+    ledger = Ledger(N, K)
+    for entry in entries:
+        promised = set(ledger.promised_items().tolist())
+        ledger.apply(entry)
+        if entry.kind == Kind.LEASED:
+            assert not promised & set((entry.payload or {})["items"])
+    answered = [entry for entry in entries if entry.kind == Kind.ANSWERED]
+    ids = Counter(entry.answer_id.hex() for entry in answered if entry.answer_id)
+    assert max(Counter((entry.annotator, entry.item) for entry in answered).values()) == 1
+    assert max(ids.values()) == 1
+    assert set(acknowledged) <= set(ids)
+    assert len(set(acknowledged)) == len(acknowledged)
