@@ -14,7 +14,7 @@ from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
 from askless.data.table import AnnotationTable
-from askless.errors import DataError
+from askless.errors import DataError, StoreError
 from askless.parts import Parts
 from askless.settings import LearnerSettings
 from askless.store.log import has_log, open_log
@@ -52,7 +52,11 @@ def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callabl
         _check_no_other_log(place)
         features = _features(place, dataset.n_items)
         config = settings.campaign.model_copy(update={"learner": learner})
-        return Campaign.create(store, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
+        try:
+            return Campaign.create(store, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
+        except StoreError:
+            if not has_log(store):  # otherwise another process has begun it meanwhile
+                raise
     with closing(open_log(store)) as log:
         config = Parts.history(log)[-1].config
     if config.learner.algo == "dummy":
