@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from importlib import resources
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Connection, Engine, bindparam, insert, inspect, select
@@ -22,6 +22,9 @@ from askless.errors import StoreError
 from askless.store import postgres, schema, sqlite
 from askless.store.entries import Entry, Kind
 from askless.types import Dataset, Prototypes
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 STORES = {"sqlite": sqlite, "postgresql": postgres}
 N_READ = 10_000
@@ -139,13 +142,17 @@ def open_log(place: str | Path, folder: Path | None = None) -> Log:
         path = Path(place)
         sqlite.check_whole(path)
         log = Log(sqlite.open_engine(path), str(path), path)
-    with _closed_if_it_fails(log), log.transaction() as connection:
-        tables = inspect(connection).get_table_names()
-        if not tables:
-            raise StoreError(f"There is no log at {log.name}; check the address, or create the campaign first.")
-        if schema.entry.name not in tables:
-            raise StoreError(f"{log.name} is a database but no log of askless; check the path.")
-        _migrate(connection)
+    with _closed_if_it_fails(log):
+        with log.reading() as connection:
+            tables = inspect(connection).get_table_names()
+            if not tables:
+                raise StoreError(f"There is no log at {log.name}; check the address, or create the campaign first.")
+            if schema.entry.name not in tables:
+                raise StoreError(f"{log.name} is a database but no log of askless; check the path.")
+            is_current = _is_current(connection)
+        if not is_current:
+            with log.transaction() as connection:
+                _migrate(connection)
     return log
 
 
@@ -237,14 +244,29 @@ def _row(entry: Entry) -> tuple[Any, ...]:
 
 def _migrate(connection: Connection) -> None:
     from alembic import command, util
-    from alembic.config import Config
 
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
+    config = _migrations()
     config.attributes["connection"] = connection
     try:
         with MIGRATING:
             command.upgrade(config, "head")
     except util.CommandError as error:
         raise StoreError(f"This log was made by a newer askless ({error}); update askless to open it.") from error
+
+
+def _is_current(connection: Connection) -> bool:
+    """Whether nothing is left to migrate, which is seen without waiting for those who write."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    found = MigrationContext.configure(connection).get_current_revision()
+    return found == ScriptDirectory.from_config(_migrations()).get_current_head()
+
+
+def _migrations() -> "Config":
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config
