@@ -193,7 +193,7 @@ class AnyCampaign(RuleBasedStateMachine):
     def tell_wrongly(self, data: st.DataObject) -> None:
         batch = data.draw(st.sampled_from(self.batches))
         with pytest.raises(AnswerError):
-            self.campaign.tell(batch.id, [Answer(batch.items[0], 0), Answer(int(PROTOTYPES.item[0]), 0)])
+            self.campaign.tell(batch.id, [Answer(batch.items[0], 0), Answer(int(PROTOTYPES.item[-1]), 0)])
 
     @precondition(lambda self: self.batches)
     @rule(data=st.data())
@@ -285,15 +285,18 @@ def live(path: Path) -> None:
     else:
         campaign = create(path, clock, prototypes=PROTOTYPES, learner=QUICK_LEARNER, gold=GOLD, **settings)
     try:
-        while (position := campaign._journal.ledger.position) < END:
+        while (position := position_of(campaign)) < END:
             clock.now = 1000.0 + 10 * position
             take_a_step(campaign, generator(0, "life", position), position)
-            with campaign._journal.reading() as ledger:
-                has_stood_still = ledger.position == position
-            if has_stood_still:
+            if position_of(campaign) == position:
                 campaign.invite("ann", "annotator")
     finally:
         campaign.close()
+
+
+def position_of(campaign: Campaign) -> int:
+    with campaign._journal.reading() as ledger:
+        return ledger.position
 
 
 def take_a_step(campaign: Campaign, rng: np.random.Generator, position: int) -> None:

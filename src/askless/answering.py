@@ -1,12 +1,14 @@
-"""What a log takes of the answers of one annotator: checked, then kept, known already, or refused; and undone."""
+"""What a log takes of the answers of one annotator: new, known already, or refused; what is undone; read again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from askless.errors import AnswerError
 from askless.results import Receipt
 from askless.store.entries import Kind
-from askless.store.journal import Append
+from askless.store.journal import Append, Journal
 from askless.store.ledger import Ledger
+from askless.store.log import read_entries
 from askless.types import Answer, SkipReason
 
 
@@ -79,3 +81,18 @@ def undo_answer(answer_id: bytes, annotator: str, ledger: Ledger, append: Append
         return False
     append(Kind.UNDONE, batch=given.batch, annotator=given.annotator, item=given.item, answer_id=answer_id)
     return True
+
+
+def read_answers(journal: Journal) -> Iterator[tuple[str, Answer]]:
+    """Annotator and answer in the order of the log, for every answer that counts or would if it had a label."""
+    with journal.reading() as ledger:
+        names, undone, banned, upto = tuple(ledger.names), set(ledger.undone), set(ledger.banned), ledger.position
+    with journal.log.reading() as connection:
+        for entry in takewhile(lambda entry: entry.position <= upto, read_entries(connection)):
+            if entry.kind in (Kind.ANSWERED, Kind.SKIPPED):
+                assert entry.annotator is not None
+                assert entry.item is not None
+                if entry.annotator not in banned and entry.answer_id not in undone:
+                    reason = (entry.payload or {}).get("reason")
+                    answer = Answer(entry.item, entry.label, entry.response_ms, entry.answer_id, reason)
+                    yield names[entry.annotator], answer

@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from askless.answering import check_answers, keep_answers, undo_answer
+from askless.answering import check_answers, keep_answers, read_answers, undo_answer
 from askless.core.learner import Learner, NetworkMaker, name_of
 from askless.core.risk import ItemStatus, item_status, stop_reason
 from askless.errors import AnswerError
@@ -23,7 +23,7 @@ from askless.settings import CampaignConfig
 from askless.steering import Steering
 from askless.store.entries import Entry, Kind
 from askless.store.journal import Journal
-from askless.store.log import Log, create_log, open_log, read_entries
+from askless.store.log import Log, create_log, open_log
 from askless.types import (
     Annotations,
     Answer,
@@ -482,20 +482,7 @@ class Campaign(Steering):
 
         What was undone, and what banned people said, is left out.
         """
-        with self._journal.reading() as ledger:
-            names, undone, banned, upto = tuple(ledger.names), set(ledger.undone), set(ledger.banned), ledger.position
-        with self._journal.log.reading() as connection:
-            for entry in read_entries(connection):
-                if entry.position > upto:
-                    return
-                if entry.kind not in (Kind.ANSWERED, Kind.SKIPPED):
-                    continue
-                assert entry.annotator is not None
-                assert entry.item is not None
-                if entry.annotator not in banned and entry.answer_id not in undone:
-                    reason = (entry.payload or {}).get("reason")
-                    answer = Answer(entry.item, entry.label, entry.response_ms, entry.answer_id, reason)
-                    yield names[entry.annotator], answer
+        return read_answers(self._journal)
 
     def _check_same_parts(self, learner: Learner | NetworkMaker | None, gold: IntArray) -> None:
         self._parts.check_same(self._features, "" if learner is None else name_of(learner))

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from askless.errors import AnswerError, ConfigError, DataError
 
@@ -238,7 +239,7 @@ class Confusion:
     def with_counts(self, counts: FloatArray) -> "Confusion":
         """The same people and prior with other counts (Q, K); what depends on the prior alone is not computed again."""
         changed = replace(self, counts=counts)
-        of_prior = ("prior_totals", "prior_diagonal", "pair_prior", "_first_pairs")
+        of_prior = ("prior_totals", "prior_diagonal", "pair_prior", "_pairs_of_annotators")
         changed.__dict__.update({name: self.__dict__[name] for name in of_prior if name in self.__dict__})
         return changed
 
@@ -261,16 +262,13 @@ class Confusion:
     @cached_property
     def row_totals(self) -> FloatArray:
         """(J, K): prior and seen counts of each annotator for each true class."""
-        totals = self.prior_totals.copy()
-        if len(self.annotator):
-            totals[self.annotator[self._first_pairs]] += np.add.reduceat(self.counts, self._first_pairs, axis=0)
-        return totals
+        return self.prior_totals + np.asarray(self._pairs_of_annotators @ self.counts, np.float64)
 
     @cached_property
     def pair_probabilities(self) -> FloatArray:
         """(Q, K): for each pair, P(the annotator says this label | truth y)."""
         probabilities = self.pair_prior + self.counts
-        probabilities /= self.row_totals[self.annotator]
+        probabilities /= self.row_totals.take(self.annotator, axis=0)
         return probabilities
 
     @cached_property
@@ -291,9 +289,11 @@ class Confusion:
         return np.asarray((self.prior_totals - self.prior_diagonal) / wrong)
 
     @cached_property
-    def _first_pairs(self) -> IntArray:
-        """Where the pairs of each annotator begin."""
-        return np.flatnonzero(np.diff(self.annotator, prepend=-1))
+    def _pairs_of_annotators(self) -> sparse.csr_array[np.float64]:
+        """(J, Q): 1 where a pair is of an annotator."""
+        Q = len(self.annotator)
+        ends = np.searchsorted(self.annotator, np.arange(self.n_annotators + 1))
+        return sparse.csr_array((np.ones(Q), np.arange(Q), ends), shape=(self.n_annotators, Q))
 
     def matrices(self, annotator: Sequence[int] | IntArray) -> FloatArray:
         """(len(annotator), K, K): the confusion matrices of some annotators."""
