@@ -23,7 +23,7 @@ from askless.settings import CampaignConfig
 from askless.steering import Steering
 from askless.store.entries import Entry, Kind
 from askless.store.journal import Journal
-from askless.store.log import Log, create_log, open_log
+from askless.store.log import Log, create_log, open_log, read_entries
 from askless.types import (
     Annotations,
     Answer,

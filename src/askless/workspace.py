@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from askless.campaign import Campaign
 from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
+from askless.data.lock import hold
 from askless.data.table import AnnotationTable
 from askless.errors import DataError, StoreError
 from askless.parts import Parts
@@ -70,8 +71,41 @@ def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callabl
     return Campaign.extend(store, dataset, features, prototypes=prototypes, config=config, **given)
 
 
-def open_to_infer(folder: Path) -> Campaign:
-    """As `open_campaign`, beside a process that has it open: what is new in the folder is left for that one to take up.
+class ServedError(StoreError):
+    """Another process has the log of this campaign for writing."""
+
+
+@contextmanager
+def alone(place: CampaignFolder) -> Iterator[None]:
+    """Inside, no other process writes to the log, unless that is in PostgreSQL, where several may.
+
+    Raises:
+        DataError: there is no campaign.
+        ServedError: another process has it.
+    """
+    if not place.items.exists():
+        place.read_items()  # says what is wrong
+    if place.store != place.log:
+        yield
+        return
+    served = f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
+    with hold(place.serving_lock, ServedError(served)):
+        yield
+
+
+@contextmanager
+def open_or_look(folder: Path) -> Iterator[tuple[Campaign, bool]]:
+    """The campaign, and whether it may be written to: while another process serves it, it can be looked at only."""
+    try:
+        with alone(CampaignFolder(folder)), closing(open_campaign(folder)) as campaign:
+            yield campaign, True
+    except ServedError:
+        with closing(open_beside(folder)) as campaign:
+            yield campaign, False
+
+
+def open_beside(folder: Path) -> Campaign:
+    """As `open_campaign`, while another process has the log: what is new in the folder is left for that one to take up.
 
     Raises:
         DataError: the features are not those that the other process works with.

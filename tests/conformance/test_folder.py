@@ -11,7 +11,7 @@ from askless.errors import ConfigError, DataError, StoreError
 from askless.server.live import LiveCampaign
 from askless.store.log import has_log
 from askless.types import Answer
-from askless.workspace import open_campaign, open_to_infer
+from askless.workspace import open_beside, open_campaign
 from small_folder import TRUTH, make_folder
 from stores import Store
 
@@ -45,7 +45,7 @@ def test_a_folder_begins_its_log_once_and_opens_it_later(tmp_path: Path, kept_st
 def test_what_one_process_infers_another_reads(tmp_path: Path, kept_store: Store) -> None:
     folder = folder_of(tmp_path, kept_store)
     web = open_campaign(folder, keeps_estimates=True)
-    child = open_to_infer(folder)
+    child = open_beside(folder)
     web.record("ann", [Answer(9, int(TRUTH[9]))])
     refresh = child.infer_now()
     assert web.take(refresh)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from small_folder import TRUTH, make_folder
 
 from askless.server.app import create_app
 from askless.server.live import LiveCampaign
 from askless.store.entries import Entry, Kind
 from askless.types import Answer
+from small_folder import TRUTH, make_folder
 
 N_PROTOTYPES, N_KNOWN = 3, 6
 START = 1_700_000_000.0

@@ -16,11 +16,11 @@ from askless.campaign import Campaign
 from askless.cli import app
 from askless.data.folder import CampaignFolder
 from askless.errors import DataError, StoreError
-from askless.server.live import LiveCampaign, ServedError
+from askless.server.live import LiveCampaign
 from askless.server.reach import Server, announce, find_server, reach
 from askless.store.snapshot import load_estimate
 from askless.types import Answer
-from askless.workspace import open_campaign
+from askless.workspace import ServedError, open_campaign
 from served_campaign import make_campaign, serving
 from small_campaign import read_file
 
@@ -181,3 +181,17 @@ def test_an_estimate_that_is_gone_makes_an_inference_due(folder: Path) -> None:
     with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
         assert campaign.n_new is None
         assert isinstance(campaign, Campaign)
+
+
+def test_other_commands_while_it_is_served(folder: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.csv"
+    answers.write_text("item,annotator,label\n3,eve,circle\n")
+    with closing(LiveCampaign(folder)):
+        before = read_file(folder / "log.db")
+        refused = CliRunner().invoke(app, ["import", str(folder), str(answers)])
+        assert isinstance(refused.exception, ServedError)
+        assert "of its last inference" in say("export", folder, "--out", tmp_path / "out")
+        run("aggregate", folder, "-o", tmp_path / "labels.csv")
+        assert read_file(folder / "log.db") == before
+    say("import", folder, answers)
+    assert len(read_file(folder / "log.db")) == len(before) + 2

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from askless.errors import ConfigError, DataError, StoreError
-from askless.server.live import LiveCampaign, ServedError
+from askless.server.live import LiveCampaign
 from askless.server.settings import PageSettings, read_page_settings
-from askless.workspace import open_campaign
+from askless.workspace import ServedError, open_campaign
 from small_campaign import Clock
 from small_folder import CLASSES, make_folder
 

@@ -69,8 +69,8 @@ def _rebuild(live: LiveCampaign) -> Rebuilt:
     n_refreshes = 0
     with warnings.catch_warnings(record=True) as caught, display_progress("inferences") as on_progress:
         warnings.simplefilter("always", DifferentEstimateWarning)
-        for last in campaign.replay():
-            n_refreshes += 1
+        for estimate in campaign.replay():
+            last, n_refreshes = estimate, n_refreshes + 1
             on_progress(n_refreshes, campaign.n_refreshes)
     n_different = sum(issubclass(one.category, DifferentEstimateWarning) for one in caught)
     difference: float | None = None

@@ -19,7 +19,7 @@ from askless.server.refusals import REFUSALS
 from askless.types import Answer, Batch, Invitation, SkipReason
 
 MAX_EVENTS = 100
-Number = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 
 
 class State(StrEnum):

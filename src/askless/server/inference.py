@@ -21,7 +21,7 @@ from askless.errors import AsklessError
 from askless.results import Refresh
 from askless.server.settings import PageSettings
 from askless.store.turn import hold_inference
-from askless.workspace import open_to_infer
+from askless.workspace import open_beside
 
 NICENESS = 10
 SECONDS_BETWEEN_LOOKS = 0.25
@@ -180,7 +180,7 @@ def answer_requests(folder: Path) -> None:
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a learner prints is no answer
         try:
-            with closing(open_to_infer(folder)) as campaign:
+            with closing(open_beside(folder)) as campaign:
                 for _ in sys.stdin:
                     print(json.dumps(asdict(campaign.infer_now())), file=answers, flush=True)
         except AsklessError as error:

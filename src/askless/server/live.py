@@ -8,20 +8,15 @@ from typing import Self
 
 from askless.campaign import Campaign
 from askless.data.folder import CampaignFolder
-from askless.data.lock import hold
-from askless.errors import DataError, StoreError
+from askless.errors import DataError
 from askless.server.inference import Inference, InferenceState, child_command
 from askless.server.links import Links, read_secret
 from askless.server.settings import read_page_settings
 from askless.store.file_system import refuse_network
 from askless.types import Invitation
-from askless.workspace import open_campaign
+from askless.workspace import alone, open_campaign
 
 ADMIN = "admin"
-
-
-class ServedError(StoreError):
-    """Another process has the log of this campaign for writing."""
 
 
 class LiveCampaign:
@@ -42,19 +37,14 @@ class LiveCampaign:
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.place = place = CampaignFolder(folder)
-        if not place.settings.exists():
-            raise DataError(f"There is no campaign at {place.root}; make one by `askless init`.")
-        self.classes = place.read_classes()
-        self.page = read_page_settings(place.settings)
         self.clock = clock
-        store = place.store
-        served = ServedError(
-            f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
-        )
         with ExitStack() as opened:
+            opened.enter_context(alone(place))
+            store = place.store
             if store == place.log:
                 refuse_network(place.log)
-                opened.enter_context(hold(place.serving_lock, served))
+            self.classes = place.read_classes()
+            self.page = read_page_settings(place.settings)
             self.links = Links(read_secret(place.secret))
             self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
             opened.callback(self.campaign.close)

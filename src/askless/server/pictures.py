@@ -19,7 +19,7 @@ from askless.types import Invitation
 
 EXAMPLE_SIZE = 512
 HEADERS = {"Cache-Control": "private, max-age=3600", "Vary": "Authorization"}
-GONE = {**REFUSALS, 404: {**REFUSALS[404], "description": "No such picture, or none that this person may see."}}
+RESPONSES = {**REFUSALS, 200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}}}
 
 
 class Size(IntEnum):
@@ -39,7 +39,7 @@ def router(live: LiveCampaign) -> APIRouter:
     items = live.place.read_items()
     anybody = person(live, "annotator", "viewer", "admin")
 
-    @routes.get("/image/{item}", response_class=Picture, responses=GONE)
+    @routes.get("/image/{item}", response_class=Response, responses=RESPONSES)
     def image(
         item: Annotated[int, InPath(ge=0, lt=2**63)],
         who: Annotated[Invitation, Depends(anybody)],
@@ -55,7 +55,7 @@ def router(live: LiveCampaign) -> APIRouter:
         except (DataError, OSError):
             raise HTTPException(404, "The file of this image cannot be read.") from None
 
-    @routes.get("/example/{label}/{number}", response_class=Picture, responses=GONE)
+    @routes.get("/example/{label}/{number}", response_class=Response, responses=RESPONSES)
     def example(
         label: Annotated[int, InPath(ge=0, lt=2**63)],
         number: Annotated[int, InPath(ge=0, lt=2**63)],

@@ -15,7 +15,8 @@ import httpx
 from askless.data.folder import CampaignFolder
 from askless.errors import DataError, StoreError
 from askless.server.app import create_app
-from askless.server.live import LiveCampaign, ServedError
+from askless.server.live import LiveCampaign
+from askless.workspace import ServedError
 
 SECONDS_TO_WAIT = 60.0
 USUAL_URL = "http://127.0.0.1:8000"

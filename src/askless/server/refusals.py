@@ -20,6 +20,7 @@ class Refusal(BaseModel):
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal, "description": text}
     for status, text in {
+        400: "What came cannot be read at all.",
         401: "No valid link.",
         403: "The link is for another role.",
         404: "Nothing is there.",

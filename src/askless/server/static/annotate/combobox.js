@@ -33,8 +33,8 @@ export function makeCombobox(classes, extras, onChoose) {
     const query = input.value.trim();
     shown = query ? search(index, query) : sorted.slice(0, MOST_SHOWN).map((entry) => ({ entry, alias: null }));
     list.replaceChildren(...shown.map(option));
-    const more = query || sorted.length <= MOST_SHOWN ? "" : ` of ${sorted.length}: type to find the others`;
-    count.textContent = shown.length ? `${shown.length}${more}` : "No class is called that.";
+    const ofAll = `${shown.length} of ${sorted.length}: type to find the others`;
+    count.textContent = !query ? ofAll : shown.length ? `${shown.length} found` : "No class is called that.";
     activate(0);
   }
 

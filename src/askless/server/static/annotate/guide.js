@@ -10,7 +10,7 @@ export function makeGuide(dialog, session, api) {
     isFilled = true;
     const close = element("button", { type: "button", className: "quiet", "aria-label": "Close" }, "Close ", element("kbd", {}, "Esc"));
     close.addEventListener("click", () => dialog.close());
-    const parts = [...byGroup(session.classes)].map(([group, members]) =>
+    const parts = [...byGroup(session.classes.filter((one) => one.label !== session.other || one.description))].map(([group, members]) =>
       element(
         "section",
         {},

@@ -98,6 +98,7 @@ class Page {
 
   #resume() {
     this.#isOver = this.#rests = false;
+    find("rest").hidden = false;
     this.#outbox.send();
     this.#queue.refill();
     this.#show();
@@ -125,7 +126,7 @@ class Page {
         return made;
       }),
     );
-    for (const button of [find("open-guide"), find("open-settings"), find("rest")]) button.hidden = false;
+    for (const button of [find("open-guide"), find("open-settings")]) button.hidden = false;
     this.#settings.keys.paint();
   }
 
