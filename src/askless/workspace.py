@@ -77,7 +77,7 @@ class ServedError(StoreError):
 
 @contextmanager
 def alone(place: CampaignFolder) -> Iterator[None]:
-    """Inside, no other process writes to the log, unless that is in PostgreSQL, which takes several.
+    """Inside, no other process writes to the log, unless that is in PostgreSQL, where several may.
 
     Raises:
         DataError: there is no campaign.

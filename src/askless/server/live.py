@@ -39,11 +39,11 @@ class LiveCampaign:
         self.place = place = CampaignFolder(folder)
         self.clock = clock
         self.public_url: str | None = None  # where people reach the server, if somebody has said so
-        store = place.store
-        if store == place.log:
-            refuse_network(place.log)
         with ExitStack() as opened:
             opened.enter_context(alone(place))
+            store = place.store
+            if store == place.log:
+                refuse_network(place.log)
             self.classes = place.read_classes()
             self.page = read_page_settings(place.settings)
             self.links = Links(read_secret(place.secret))
