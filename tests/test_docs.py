@@ -21,10 +21,12 @@ from askless.data.folder import CampaignFolder
 from askless.embed.models import MODELS
 from askless.paper_names import PAPER_KEYS
 from askless.server.settings import PageSettings
+from askless.store.log import has_log
 from askless.workspace import open_campaign
 from networks import NEEDS_TORCH
 from picture_folder import coloured, make_folder
 from served_campaign import make_campaign
+from stores import Store
 from worker_threads import work_in_threads
 
 ROOT = Path(__file__).parents[1]
@@ -171,6 +173,33 @@ def test_the_page_about_images_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert CampaignFolder(Path("birds")).dataset().classes == ("sparrow", "finch", "tit", "other", "wren")
     assert len(CampaignFolder(Path("finches")).prototypes()) == 2
     assert CampaignFolder(Path("garden")).gold().label.tolist() == [0]
+
+
+def test_the_page_about_postgresql_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (32, 24), (60 * number, 0, 0)).save(f"photos/{number}.jpg")
+    page = (
+        (ROOT / "docs/howto/postgres.md")
+        .read_text(encoding="utf-8")
+        .replace("postgresql://askless@127.0.0.1/askless", postgres)
+    )
+    shown = [line for line in "".join(blocks("sh", page)).splitlines() if line.startswith("askless init")]
+    (code,) = blocks("python", page)
+    places = [Store(f"{postgres}?schema=letters")]
+    try:
+        for command in shown:
+            result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+        places.append(Store(CampaignFolder(Path("birds")).store))
+        open_campaign(Path("birds")).close()
+        assert not Path("birds/log.db").exists()
+        exec(compile(code, "postgres.md", "exec"), {})
+        assert [has_log(store.place) for store in places] == [True, True]
+    finally:
+        for store in places:
+            store.close()
 
 
 @pytest.mark.slow

@@ -23,8 +23,12 @@ def back_up(place: CampaignFolder, file: Path) -> int:
         How many bytes it has.
 
     Raises:
-        StoreError: the file is there already, or there is no campaign with a log.
+        StoreError: the file is there already, or there is no campaign with a log in its folder.
     """
+    if place.store != place.log:
+        raise StoreError(
+            f"The answers of {place.root} are in PostgreSQL; back them up by pg_dump, and copy the folder."
+        )
     if file.exists():
         raise StoreError(f"{file} is there already; choose another name.")
     if not file.parent.is_dir():

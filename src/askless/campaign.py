@@ -89,11 +89,13 @@ class Campaign(Steering):
         gold: IntArray = NO_ITEMS,
         keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Starts a campaign with an empty log.
 
         Args:
-            path: file of the log; none keeps it in memory, for throw-away simulations.
+            path: file of the log, or `postgresql://user@host/database?schema=name`; none keeps it in memory, for
+                throw-away simulations.
             dataset: N items, K classes.
             features: (N, D).
             config: see `askless.preset`.
@@ -104,8 +106,10 @@ class Campaign(Steering):
             learner: a classifier, or what makes networks (`TorchLearner`); none means what `config.learner` says.
             gold: prototypes that people are tested with, see `config.annotators`; it is not written down.
             keeps_estimates: another process infers. All its estimates are files beside the log, also those without a
-                learner; here, one that is not there is not computed, and the prior is used in its place.
+                learner; here, one that is not there is not computed: an older one or the prior stands in for it.
             clock: seconds; leases end by it.
+            folder: where estimates are kept if the log is in PostgreSQL, the same for all processes; without one they
+                are computed again when needed.
 
         Raises:
             DataError, ConfigError: parts that do not fit together; nothing is written.
@@ -116,7 +120,7 @@ class Campaign(Steering):
         parts.check_gold(gold)
         chosen = check_learner(parts.config.learner, learner, parts.prototypes, features, parts.dataset)
         parts = replace(parts, learner="" if learner is None else name_of(learner))
-        log = create_log(None if path is None else Path(path), dataset, parts.prototypes, parts.to_header())
+        log = create_log(path, dataset, parts.prototypes, parts.to_header(), folder)
         return cls(log, features, chosen, clock, gold, keeps_estimates=keeps_estimates)
 
     @classmethod
@@ -129,15 +133,16 @@ class Campaign(Steering):
         gold: IntArray = NO_ITEMS,
         keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
-        """Goes on with a campaign on disk; see `create` for what is given.
+        """Goes on with a campaign; see `create` for what is given.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
             DataError: features other than those it was made with, gold whose label is not known.
             ConfigError: it was made with a plugged-in learner and none is given, or the other way round.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
+        with _closed_if_it_fails(open_log(path, folder)) as log:
             campaign = cls(log, features, learner, clock, gold, keeps_estimates=keeps_estimates)
             campaign._check_same_parts(learner, gold)
             return campaign
@@ -155,6 +160,7 @@ class Campaign(Steering):
         gold: IntArray = NO_ITEMS,
         keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Goes on with more items, classes or known labels, other features or settings; with nothing new, as `open`.
 
@@ -163,12 +169,12 @@ class Campaign(Steering):
         again.
 
         Args:
-            path: of the log.
+            path: of the log, as for `create`.
             dataset: the items and classes that there were, and new ones behind them.
             features: (N, D) of all items.
             prototypes: all items whose label is known; none leaves them as they were.
             config: all settings from here on; none leaves them as they were.
-            learner, gold, keeps_estimates, clock: as for `create`.
+            learner, gold, keeps_estimates, clock, folder: as for `create`.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
@@ -176,7 +182,7 @@ class Campaign(Steering):
             ConfigError: settings that do not fit; new classes or another prior in a campaign whose prior counts were
                 given and not made from its settings.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
+        with _closed_if_it_fails(open_log(path, folder)) as log:
             campaign = cls(log, features, learner, clock, gold, keeps_estimates=keeps_estimates)
             check_fit(features, dataset)
             before = campaign._parts
@@ -402,7 +408,7 @@ class Campaign(Steering):
         if self._keeps_estimates:
             payload = last.payload if last else None
             found = self._estimates.find(payload["upto"], payload["digest"]) if payload else None
-            return found or self._estimates.before_any
+            return found or self._estimates.at_hand
         return self._estimates.of(last) if last else self.refresh()
 
     @property

@@ -18,6 +18,7 @@ from askless.data.folder import CampaignFolder
 from askless.errors import AsklessError
 from askless.store.backup import find_damage
 from askless.store.file_system import file_system, is_network
+from askless.store.log import has_log, open_log, read_entries
 
 FIRST_SQLITE_WITHOUT_RESET_BUG = (3, 51, 3)
 LITTLE_ROOM = 2**30
@@ -62,15 +63,28 @@ def examine_campaign(place: CampaignFolder) -> Iterator[Finding]:
     n_items = len(place.read_items())
     yield Finding("items", Verdict.FINE, f"{n_items} items, {len(place.read_classes())} classes")
     yield _room(place.root)
-    yield _disk(place.root)
+    store = _store(place)
+    if store == place.log:
+        yield _disk(place.root)
     yield from _permissions(place)
     yield _features(place, n_items)
     yield _settings(place)
-    if place.log.exists():
-        yield _log(place.log)
-        yield _estimates(place)
-    else:
-        yield Finding("log", Verdict.REMARK, "not begun; `askless serve` begins it")
+    try:
+        if has_log(store):
+            yield _log(place.log) if store == place.log else _log_on_server(store)
+            yield _estimates(place)
+        else:
+            yield Finding("log", Verdict.REMARK, "not begun; `askless serve` begins it")
+    except AsklessError as error:
+        yield Finding("log", Verdict.PROBLEM, str(error))
+
+
+def _store(place: CampaignFolder) -> str | Path:
+    """Where the log is, as far as the settings can be read."""
+    try:
+        return place.store
+    except AsklessError:
+        return place.log
 
 
 def _room(folder: Path) -> Finding:
@@ -134,6 +148,12 @@ def _log(log: Path) -> Finding:
     if n != last:
         return Finding("log", Verdict.PROBLEM, f"{last - n} of {last} entries are missing; restore a backup")
     return Finding("log", Verdict.FINE, f"whole, {n} entries")
+
+
+def _log_on_server(store: str | Path) -> Finding:
+    with closing(open_log(store)) as log, log.reading() as connection:
+        n = sum(1 for _ in read_entries(connection))
+    return Finding("log", Verdict.FINE, f"in PostgreSQL, {n} entries")
 
 
 def _estimates(place: CampaignFolder) -> Finding:

@@ -18,7 +18,7 @@ from askless.data.table import AnnotationTable
 from askless.errors import DataError, StoreError
 from askless.parts import Parts
 from askless.settings import LearnerSettings
-from askless.store.log import open_log
+from askless.store.log import has_log, open_log
 from askless.types import Annotations, Features, Prototypes
 
 
@@ -41,13 +41,24 @@ def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callabl
     place = CampaignFolder(folder)
     dataset, prototypes, settings = place.dataset(), _known_items(place), place.read_config()
     has_features = place.features.exists()
-    given: dict[str, Any] = {"gold": place.gold().item, "keeps_estimates": keeps_estimates, "clock": clock}
+    given: dict[str, Any] = {
+        "gold": place.gold().item,
+        "keeps_estimates": keeps_estimates,
+        "clock": clock,
+        "folder": place.root,
+    }
     learner = _fitting(settings.campaign.learner, has_features, prototypes)
-    if not place.log.exists():
+    store = place.store
+    if not has_log(store):
+        _check_no_other_log(place)
         features = _features(place, dataset.n_items)
         config = settings.campaign.model_copy(update={"learner": learner})
-        return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
-    with closing(open_log(place.log)) as log:
+        try:
+            return Campaign.create(store, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
+        except StoreError:
+            if not has_log(store):  # otherwise another process has begun it meanwhile
+                raise
+    with closing(open_log(store)) as log:
         config = Parts.history(log)[-1].config
     if config.learner.algo == "dummy":
         config = config.model_copy(update={"learner": learner})
@@ -57,7 +68,7 @@ def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callabl
             "by `askless embed`."
         )
     features = _features(place, dataset.n_items)
-    return Campaign.extend(place.log, dataset, features, prototypes=prototypes, config=config, **given)
+    return Campaign.extend(store, dataset, features, prototypes=prototypes, config=config, **given)
 
 
 class ServedError(StoreError):
@@ -66,7 +77,7 @@ class ServedError(StoreError):
 
 @contextmanager
 def alone(place: CampaignFolder) -> Iterator[None]:
-    """Inside, no other process writes to the log.
+    """Inside, no other process writes to the log, unless that is in PostgreSQL, where several may.
 
     Raises:
         DataError: there is no campaign.
@@ -74,6 +85,9 @@ def alone(place: CampaignFolder) -> Iterator[None]:
     """
     if not place.items.exists():
         place.read_items()  # says what is wrong
+    if place.store != place.log:
+        yield
+        return
     served = f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
     with hold(place.serving_lock, ServedError(served)):
         yield
@@ -98,7 +112,8 @@ def open_beside(folder: Path) -> Campaign:
         StoreError: the log cannot be used.
     """
     place = CampaignFolder(folder)
-    return Campaign.open(place.log, _features(place, len(place.read_items())), keeps_estimates=True)
+    features = _features(place, len(place.read_items()))
+    return Campaign.open(place.store, features, keeps_estimates=True, folder=place.root)
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
@@ -163,6 +178,14 @@ def annotation_table(campaign: Campaign) -> AnnotationTable:
         dataset.classes,
         0,
     )
+
+
+def _check_no_other_log(place: CampaignFolder) -> None:
+    if place.log.exists():
+        raise DataError(
+            f"The answers of this campaign are in {place.log}, but {place.settings} names another store, which has "
+            "none; take `store` out of it again, or make another campaign."
+        )
 
 
 def _fitting(learner: LearnerSettings, has_features: bool, prototypes: Prototypes) -> LearnerSettings:

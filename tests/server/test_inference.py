@@ -40,6 +40,7 @@ def inferring(
             campaign,
             page or PageSettings(refresh_answers=1),
             [sys.executable, "-c", script, *child_command(folder)[1:]],
+            folder / "log.db",
             patience_seconds=patience_seconds,
             pause_seconds=0.01,
         )
@@ -138,7 +139,7 @@ def test_failures_come_at_longer_and_longer_intervals(folder: Path, tmp_path: Pa
 def test_when_an_inference_is_due(folder: Path, page: PageSettings, n_answers: int, is_due: bool) -> None:
     with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
         campaign.refresh()
-        inference = Inference(campaign, page, [])
+        inference = Inference(campaign, page, [], folder / "log.db")
         for name in ("ann", "bob")[:n_answers]:
             answer(campaign, name)
         assert inference._is_due(1.0) == is_due
@@ -146,8 +147,10 @@ def test_when_an_inference_is_due(folder: Path, page: PageSettings, n_answers: i
 
 def test_without_an_estimate_one_is_due(folder: Path) -> None:
     with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
-        assert Inference(campaign, PageSettings(), [])._is_due(0.0)
-        assert Inference(campaign, PageSettings(), []).state() == InferenceState(False, None, None, 0)
+        assert Inference(campaign, PageSettings(), [], folder / "log.db")._is_due(0.0)
+        assert Inference(campaign, PageSettings(), [], folder / "log.db").state() == InferenceState(
+            False, None, None, 0
+        )
 
 
 def test_closing_ends_a_child_at_work(folder: Path) -> None:

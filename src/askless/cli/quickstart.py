@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from askless.cli.intake import Store
 from askless.cli.links import print_link
 from askless.cli.progress import display_progress
 from askless.cli.serve import Host, Port, PublicUrl, warn
@@ -20,6 +21,7 @@ from askless.embed.models import open_encoder
 from askless.embed.run import embed
 from askless.server.live import LiveCampaign
 from askless.server.serve import serve
+from askless.store.postgres import address_of_folder
 
 app = new_app()
 
@@ -31,6 +33,7 @@ def quickstart(
     campaign: Annotated[
         Path | None, typer.Option(help="Folder of the campaign; by default IMAGES-campaign, here.")
     ] = None,
+    store: Store = "",
     host: Host = "127.0.0.1",
     port: Port = 8000,
     public_url: PublicUrl = None,
@@ -46,7 +49,7 @@ def quickstart(
     place = CampaignFolder(campaign or Path(f"{images.resolve().stem}-campaign"))
     warn(host, public_url)
     try:
-        _prepare(place, images, classes)
+        _prepare(place, images, classes, store)
     except KeyboardInterrupt:
         note("Interrupted. Nothing is lost: repeat the command to go on.")
         raise typer.Exit(130) from None
@@ -67,9 +70,10 @@ def quickstart(
     serve(place.root, host=host, port=port, public_url=public_url, on_ready=say)
 
 
-def _prepare(place: CampaignFolder, images: Path, classes: str) -> None:
+def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> None:
+    address = address_of_folder(store, place.root) if store else ""
     with display_progress("images") as on_progress:
-        intake = init(place, images, parse_classes(classes), on_progress=on_progress)
+        intake = init(place, images, parse_classes(classes), store=address, on_progress=on_progress)
     note(f"{place.root}: {intake.n_items} items, {intake.n_classes} classes.")
     if intake.skipped:
         note(f"{sum(intake.skipped.values())} files are left out; {place.skipped} says why.")

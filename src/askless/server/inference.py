@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from askless.campaign import Campaign
 from askless.errors import AsklessError
 from askless.results import Refresh
 from askless.server.settings import PageSettings
+from askless.store.turn import hold_inference
 from askless.workspace import open_beside
 
 NICENESS = 10
@@ -54,6 +55,7 @@ class Inference:
         campaign: gets what the child finds.
         page: how much news makes an inference due.
         command: starts the child.
+        store: where the log is; of several servers of one campaign, one infers.
         patience_seconds: a child that infers for longer is taken for hanging.
         pause_seconds: before the child is started again after its first failure; doubles with every further one.
     """
@@ -63,6 +65,7 @@ class Inference:
         campaign: Campaign,
         page: PageSettings,
         command: Sequence[str],
+        store: str | Path,
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         pause_seconds: float = FIRST_PAUSE_SECONDS,
@@ -70,6 +73,7 @@ class Inference:
         self._campaign = campaign
         self._page = page
         self._command = command
+        self._store = store
         self._patience_seconds = patience_seconds
         self._pause_seconds = pause_seconds
         self._child: subprocess.Popen[str] | None = None
@@ -95,11 +99,16 @@ class Inference:
         return InferenceState(is_running, self._last_error, self._last_seconds, self._campaign.n_new or 0)
 
     def _supervise(self) -> None:
+        with hold_inference(self._store) as is_mine:
+            self._infer_when_due(is_mine)
+        self._end_child()
+
+    def _infer_when_due(self, is_mine: Callable[[], bool]) -> None:
         n_failures = 0
         inferred_at = time.monotonic()
         while not self._is_closing.wait(SECONDS_BETWEEN_LOOKS):
             try:
-                if self._is_due(time.monotonic() - inferred_at):
+                if self._is_due(time.monotonic() - inferred_at) and is_mine():
                     self._infer()
                     n_failures, inferred_at = 0, time.monotonic()
             except Exception as error:  # whatever it is, people go on answering
@@ -107,7 +116,6 @@ class Inference:
                 self._end_child()
                 self._is_closing.wait(min(self._pause_seconds * 2**n_failures, LONGEST_PAUSE_SECONDS))
                 n_failures += 1
-        self._end_child()
 
     def _is_due(self, seconds: float) -> bool:
         n_new = self._campaign.n_new

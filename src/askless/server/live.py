@@ -20,7 +20,9 @@ ADMIN = "admin"
 
 
 class LiveCampaign:
-    """What the pages and the commands work on. While there is one, no other process writes to the log.
+    """What the pages and the commands work on.
+
+    While there is one, no other process writes to the log, unless that is in PostgreSQL: there may be several then.
 
     Args:
         folder: of a campaign, as `askless init` made it.
@@ -37,16 +39,19 @@ class LiveCampaign:
         self.place = place = CampaignFolder(folder)
         self.clock = clock
         self.public_url: str | None = None  # where people reach the server, if somebody has said so
-        refuse_network(place.log)
         with ExitStack() as opened:
             opened.enter_context(alone(place))
+            store = place.store
+            if store == place.log:
+                refuse_network(place.log)
             self.classes = place.read_classes()
             self.page = read_page_settings(place.settings)
             self.links = Links(read_secret(place.secret))
             self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
             opened.callback(self.campaign.close)
-            self.campaign.write_alone()
-            self._inference = Inference(self.campaign, self.page, child_command(place.root))
+            if store == place.log:
+                self.campaign.write_alone()
+            self._inference = Inference(self.campaign, self.page, child_command(place.root), store)
             opened.callback(self._inference.close)
             self._opened = opened.pop_all()
 
