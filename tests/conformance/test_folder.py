@@ -11,7 +11,7 @@ from askless.errors import ConfigError, DataError, StoreError
 from askless.server.live import LiveCampaign
 from askless.store.log import has_log
 from askless.types import Answer
-from askless.workspace import open_campaign, open_beside
+from askless.workspace import open_beside, open_campaign
 from small_folder import TRUTH, make_folder
 from stores import Store
 
