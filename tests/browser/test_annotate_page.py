@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from askless.core.risk import StopReason
 from askless.server.live import LiveCampaign
 from askless.store.entries import Entry, Kind
 from askless.types import SkipReason
@@ -473,8 +474,9 @@ def test_notices_are_accessible(serve: Serve) -> None:
     page.goto(place.url)
     expect(page.locator("#notice h2")).to_have_text("You need your personal link")
     check(page)
-    page.goto(f"{place.url}/#unknown")
-    expect(page.locator("#notice h2")).to_have_text("This link has ended")
+    for token in ("unknown", "%E0%A4%A", "\u2603"):
+        page.goto(f"{place.url}/#{token}")
+        expect(page.locator("#notice h2")).to_have_text("This link has ended")
     page.goto(place.link())
     shown(page)
     page.click("#rest")
@@ -492,6 +494,24 @@ def test_notices_are_accessible(serve: Serve) -> None:
     place.live.campaign.resume()
     expect(page.locator("#notice h2")).to_have_text("Nothing to answer just now", timeout=10_000)
     check(page)
+    place.live.campaign.stop(StopReason.BUDGET)
+    expect(page.locator("#notice h2")).to_have_text("All done. Thank you!", timeout=10_000)
+
+
+def test_a_server_that_is_away_is_waited_for(serve: Serve) -> None:
+    place = serve(n_items=20)
+    context = place.browser()
+    page = context.new_page()
+    context.route("**/api/**", lambda route: route.abort())
+    page.goto(place.link())
+    expect(page.locator("#notice h2")).to_have_text("No connection")
+    context.unroute("**/api/**")
+    for _ in range(8):
+        press(page, "1")
+        context.route("**/api/batches", lambda route: route.abort())
+    expect(page.locator("#notice h2")).to_have_text("No connection")
+    context.unroute("**/api/batches")
+    press(page, "1")
 
 
 def test_a_search_field_is_accessible(serve: Serve) -> None:

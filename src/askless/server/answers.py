@@ -154,10 +154,7 @@ def router(live: LiveCampaign) -> APIRouter:
         """The images that I hold, and more of them if these are few."""
         held, settled = _held(live, who.name, known)
         while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
-            n_before = len(held)
             held, settled = _held(live, who.name, known)
-            if len(held) == n_before:  # all that came is settled since
-                break
         return Held(
             batches=[
                 HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
@@ -197,7 +194,8 @@ def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
 def _held(live: LiveCampaign, name: str, known: frozenset[int]) -> tuple[list[Batch], list[int]]:
     """The batches of one annotator with what is to be answered, and the items that are settled without them."""
     campaign = live.campaign
-    risk, max_risk = campaign.estimate.risk, campaign.config.max_risk
+    risk, config = campaign.estimate.risk, campaign.config
+    max_risk = 0.0 if config.sampler.fill_batches else config.max_risk  # filled up with what is settled
     held, settled = [], []
     for batch in campaign.leased(name):
         is_settled = {i: i not in known and bool(risk[i] < max_risk) for i in batch.items}

@@ -19,6 +19,7 @@ export class Queue extends EventTarget {
     this.#ahead = ahead;
     this.#answered = new Set(answered);
     this.state = "working";
+    this.isOnline = true;
   }
 
   get current() {
@@ -58,10 +59,13 @@ export class Queue extends EventTarget {
     if (this.#isAsking) return;
     this.#isAsking = true;
     try {
-      this.#take(await this.#api.batches());
+      const reply = await this.#api.batches();
+      this.isOnline = true;
+      this.#take(reply);
       this.#load();
       this.dispatchEvent(new Event("change"));
     } catch (error) {
+      this.isOnline = false;
       this.dispatchEvent(new CustomEvent("failure", { detail: error }));
     } finally {
       this.#isAsking = false;
