@@ -1,6 +1,7 @@
 """The manager's page in a real Chromium: it keeps itself up to date, its buttons work, and everybody can use it."""
 
 import re
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -66,7 +67,9 @@ def serve(chromium: Browser, tmp_path: Path) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(*, people: tuple[str, ...] = ("ann", "bob"), n_gold: int = N_GOLD, **campaign: Any) -> Place:
-            live = LiveCampaign(make_campaign(tmp_path / "shapes", N_ITEMS, n_gold=n_gold, **campaign))
+            now = time.time()  # it stands still, so that nothing changes by itself
+            folder = make_campaign(tmp_path / "shapes", N_ITEMS, n_gold=n_gold, **campaign)
+            live = LiveCampaign(folder, clock=lambda: now)
             stack.callback(live.close)
             if people:
                 answer(live, people)

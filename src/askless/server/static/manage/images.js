@@ -70,7 +70,7 @@ export function imagesView({ server, onPage }) {
       element("div", { className: "frame" }, picture),
       ...belief(item),
       votes.length ? element("ul", { className: "votes" }, ...votes) : element("p", { className: "muted" }, "Nobody was asked"),
-      element("p", { className: "id muted" }, `${item.id} · ${item.status}`),
+      element("p", { className: "id muted" }, `${item.id} · ${item.status === "confident" ? "finished" : item.status}`),
     );
   }
 
