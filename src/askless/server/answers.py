@@ -152,25 +152,28 @@ def router(live: LiveCampaign) -> APIRouter:
     @routes.post("/batches")
     def batches(who: annotator) -> Held:
         """The images that I hold, and more of them if these are few."""
-        held, settled = _held(live, who.name, known)
-        while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
+        with campaign.looking_once():
             held, settled = _held(live, who.name, known)
-        return Held(
-            batches=[
-                HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
-                for batch in held
-            ],
-            drop=settled,
-            state=_state(live, who.name, has_work=bool(held)),
-            now=live.clock(),
-        )
+            while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
+                held, settled = _held(live, who.name, known)
+            return Held(
+                batches=[
+                    HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
+                    for batch in held
+                ],
+                drop=settled,
+                state=_state(live, who.name, has_work=bool(held)),
+                now=live.clock(),
+            )
 
     @routes.post("/events")
     def events(told: Events, who: annotator) -> Fates:
         """What I did, in order. Everything that is not refused is on disk when the response comes."""
         with campaign.transaction():
             results = [_take(live, who.name, event) for event in told.events]
-        return Fates(results=results, n_answered=campaign.n_answered(who.name), drop=_held(live, who.name, known)[1])
+        with campaign.looking_once():
+            n_answered, drop = campaign.n_answered(who.name), _held(live, who.name, known)[1]
+        return Fates(results=results, n_answered=n_answered, drop=drop)
 
     return routes
 
