@@ -152,28 +152,28 @@ def router(live: LiveCampaign) -> APIRouter:
     @routes.post("/batches")
     def batches(who: annotator) -> Held:
         """The images that I hold, and more of them if these are few."""
-        held, settled = _held(live, who.name, known)
-        while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
-            n_before = len(held)
+        with campaign.looking_once():
             held, settled = _held(live, who.name, known)
-            if len(held) == n_before:  # all that came is settled since
-                break
-        return Held(
-            batches=[
-                HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
-                for batch in held
-            ],
-            drop=settled,
-            state=_state(live, who.name, has_work=bool(held)),
-            now=live.clock(),
-        )
+            while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
+                held, settled = _held(live, who.name, known)
+            return Held(
+                batches=[
+                    HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
+                    for batch in held
+                ],
+                drop=settled,
+                state=_state(live, who.name, has_work=bool(held)),
+                now=live.clock(),
+            )
 
     @routes.post("/events")
     def events(told: Events, who: annotator) -> Fates:
         """What I did, in order. Everything that is not refused is on disk when the response comes."""
         with campaign.transaction():
             results = [_take(live, who.name, event) for event in told.events]
-        return Fates(results=results, n_answered=campaign.n_answered(who.name), drop=_held(live, who.name, known)[1])
+        with campaign.looking_once():
+            n_answered, drop = campaign.n_answered(who.name), _held(live, who.name, known)[1]
+        return Fates(results=results, n_answered=n_answered, drop=drop)
 
     return routes
 
@@ -197,7 +197,8 @@ def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
 def _held(live: LiveCampaign, name: str, known: frozenset[int]) -> tuple[list[Batch], list[int]]:
     """The batches of one annotator with what is to be answered, and the items that are settled without them."""
     campaign = live.campaign
-    risk, max_risk = campaign.estimate.risk, campaign.config.max_risk
+    risk, config = campaign.estimate.risk, campaign.config
+    max_risk = 0.0 if config.sampler.fill_batches else config.max_risk  # filled up with what is settled
     held, settled = [], []
     for batch in campaign.leased(name):
         is_settled = {i: i not in known and bool(risk[i] < max_risk) for i in batch.items}

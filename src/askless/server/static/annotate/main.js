@@ -13,9 +13,10 @@ addEventListener("hashchange", () => location.reload());
 start();
 
 async function start() {
-  const token = decodeURIComponent(location.hash.slice(1));
-  if (token) await open(token);
-  else showNotice("linkNeeded");
+  const token = location.hash.slice(1);
+  if (!token) showNotice("linkNeeded");
+  else if (/^[\w.-]+$/.test(token)) await open(token);
+  else showNotice("linkEnded");
 }
 
 async function open(token) {

@@ -5,7 +5,6 @@ import { element } from "./element.js";
 export const NOTICE_PLACE = document.getElementById("notice");
 
 const NOTICES = {
-  starting: ["One moment", "The first images are on their way."],
   linkNeeded: [
     "You need your personal link",
     "Nobody signs up here. Whoever runs this campaign has a link for you; open that one, whole, with all that stands behind the #.",

@@ -19,7 +19,6 @@ const find = (id) => document.getElementById(id);
 const work = find("work");
 
 export class Page {
-  #api;
   #session;
   #outbox;
   #queue;
@@ -37,7 +36,6 @@ export class Page {
   #again = null;
 
   constructor(api, session, outbox) {
-    this.#api = api;
     this.#session = session;
     this.#outbox = outbox;
     this.#nKept = session.n_answered;
