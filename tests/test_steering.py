@@ -36,6 +36,7 @@ from small_campaign import (
     read_file,
     reopen,
 )
+from stores import Store
 
 
 @pytest.fixture
@@ -49,8 +50,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def campaign(clock: Clock) -> Iterator[Campaign]:
-    made = create(clock=clock)
+def campaign(clock: Clock, store: Store) -> Iterator[Campaign]:
+    made = create(store.place, clock)
     yield made
     assert_same(made._journal.ledger, fold(read(made)))
     made.close()
@@ -162,8 +163,8 @@ class TestUndo:
         assert campaign.status().n_new == 0
 
 
-def test_past_estimates_are_computed_from_what_counted_then(path: Path, clock: Clock) -> None:
-    campaign = create(path, clock, prototypes=PROTOTYPES, learner=QUICK_LEARNER)
+def test_past_estimates_are_computed_from_what_counted_then(place: str | Path, clock: Clock) -> None:
+    campaign = create(place, clock, prototypes=PROTOTYPES, learner=QUICK_LEARNER)
     estimates = [campaign.refresh()]
     for batch in campaign.ask(["ann", "bob"]):
         campaign.tell(batch.id, told(batch, 10 * batch.id))
@@ -306,8 +307,8 @@ def test_while_it_is_paused_nothing_is_handed_out(campaign: Campaign) -> None:
 
 
 class TestInvitations:
-    def test_made_and_taken_back(self, path: Path) -> None:
-        campaign = create(path)
+    def test_made_and_taken_back(self, place: str | Path) -> None:
+        campaign = create(place)
         ann, eve = campaign.invite("Ann", "annotator", ends=5000.0), campaign.invite("Eve", "admin")
         assert (ann, eve) == (1, 2)
         campaign.revoke(ann)
@@ -315,10 +316,10 @@ class TestInvitations:
         expected = [Invitation(1, "Ann", "annotator", 5000.0, is_revoked=True), Invitation(2, "Eve", "admin")]
         assert campaign.invitations() == expected
         campaign.close()
-        again = reopen(path)
+        again = reopen(place)
         assert again.invitations() == expected
         assert (again.invitation(2), again.invitation(3)) == (expected[1], None)
-        assert len(read_file(path)) == 3
+        assert len(read_file(place)) == 3
         again.close()
 
     @pytest.mark.parametrize(
@@ -338,8 +339,8 @@ class TestInvitations:
 
 
 class TestChange:
-    def test_from_now_on_and_for_everyone(self, path: Path) -> None:
-        campaign, elsewhere = create(path), reopen(path)
+    def test_from_now_on_and_for_everyone(self, place: str | Path) -> None:
+        campaign, elsewhere = create(place), reopen(place)
         campaign.refresh()
         campaign.change(budget=7, batch_size=3, sampler={"max_per_item": 2}, **{"annotators.gold_rate": 0.5})
         for one in (campaign, elsewhere):
@@ -352,7 +353,7 @@ class TestChange:
         assert read(campaign) == before
         campaign.close()
         elsewhere.close()
-        again = reopen(path)
+        again = reopen(place)
         assert again.config == config
         again.close()
 
@@ -385,18 +386,18 @@ class TestChange:
             campaign.change(**settings)
         assert read(campaign) == []
 
-    def test_an_extension_keeps_it_or_replaces_it(self, path: Path) -> None:
-        campaign = create(path)
+    def test_an_extension_keeps_it_or_replaces_it(self, place: str | Path) -> None:
+        campaign = create(place)
         old = campaign.config
         campaign.change(max_risk=0.2)
         campaign.close()
-        extended = Campaign.extend(path, DATASET, FEATURES, prototypes=PROTOTYPES)
+        extended = Campaign.extend(place, DATASET, FEATURES, prototypes=PROTOTYPES)
         assert extended.config.max_risk == 0.2
         extended.close()
-        replaced = Campaign.extend(path, DATASET, FEATURES, config=old)
+        replaced = Campaign.extend(place, DATASET, FEATURES, config=old)
         assert replaced.config == old
         replaced.close()
-        again = reopen(path)
+        again = reopen(place)
         assert again.config == old
         again.close()
 
@@ -480,18 +481,18 @@ class TestGold:
         assert len(campaign.ask(["cy"], askable={"cy": np.array([0, 30])})[0].items) == 1
         campaign.close()
 
-    def test_it_must_be_known(self, path: Path) -> None:
+    def test_it_must_be_known(self, place: str | Path) -> None:
         message = r"Item 6 is gold, but its label is not known; give it among the prototypes too"
         with pytest.raises(DataError, match=message):
-            create(path, prototypes=PROTOTYPES, gold=np.array([5, 6]))
-        create(path, prototypes=PROTOTYPES).close()
+            create(place, prototypes=PROTOTYPES, gold=np.array([5, 6]))
+        create(place, prototypes=PROTOTYPES).close()
         with pytest.raises(DataError, match=message):
-            Campaign.open(path, FEATURES, gold=np.array([5, 6]))
+            Campaign.open(place, FEATURES, gold=np.array([5, 6]))
         more = Prototypes(np.arange(7), TRUTH[:7])
         with pytest.raises(DataError, match=r"Item 8 is gold"):
-            Campaign.extend(path, DATASET, FEATURES, prototypes=more, gold=np.array([8]))
-        assert read_file(path) == []
-        extended = Campaign.extend(path, DATASET, FEATURES, prototypes=more, gold=np.array([6]))
+            Campaign.extend(place, DATASET, FEATURES, prototypes=more, gold=np.array([8]))
+        assert read_file(place) == []
+        extended = Campaign.extend(place, DATASET, FEATURES, prototypes=more, gold=np.array([6]))
         assert extended._planner.gold == {6: TRUTH[6]}
         extended.close()
 

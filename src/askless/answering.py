@@ -1,4 +1,4 @@
-"""What a log takes of the answers of one annotator: checked, then kept, known already, refused; undone; read again."""
+"""What a log takes of the answers of one annotator: new, known already, or refused; what is undone; read again."""
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile

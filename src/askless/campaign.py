@@ -23,9 +23,9 @@ from askless.planning import Planner
 from askless.results import Receipt, Refresh, Result, Status
 from askless.settings import CampaignConfig
 from askless.steering import Steering
-from askless.store.entries import Kind
+from askless.store.entries import Entry, Kind
 from askless.store.journal import Journal
-from askless.store.log import Log, create_log, open_log
+from askless.store.log import Log, create_log, open_log, read_entries
 from askless.types import (
     Annotations,
     Answer,
@@ -92,11 +92,13 @@ class Campaign(Steering):
         gold: IntArray = NO_ITEMS,
         keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Starts a campaign with an empty log.
 
         Args:
-            path: file of the log; none keeps it in memory, for throw-away simulations.
+            path: file of the log, or `postgresql://user@host/database?schema=name`; none keeps it in memory, for
+                throw-away simulations.
             dataset: N items, K classes.
             features: (N, D).
             config: see `askless.preset`.
@@ -107,8 +109,10 @@ class Campaign(Steering):
             learner: a classifier, or what makes networks (`TorchLearner`); none means what `config.learner` says.
             gold: prototypes that people are tested with, see `config.annotators`; it is not written down.
             keeps_estimates: another process infers. All its estimates are files beside the log, also those without a
-                learner; here, one that is not there is not computed, and the prior is used in its place.
+                learner; here, one that is not there is not computed: an older one or the prior stands in for it.
             clock: seconds; leases end by it.
+            folder: where estimates are kept if the log is in PostgreSQL, the same for all processes; without one they
+                are computed again when needed.
 
         Raises:
             DataError, ConfigError: parts that do not fit together; nothing is written.
@@ -119,7 +123,7 @@ class Campaign(Steering):
         parts.check_gold(gold)
         chosen = check_learner(parts.config.learner, learner, parts.prototypes, features, parts.dataset)
         parts = replace(parts, learner="" if learner is None else name_of(learner))
-        log = create_log(None if path is None else Path(path), dataset, parts.prototypes, parts.to_header())
+        log = create_log(path, dataset, parts.prototypes, parts.to_header(), folder)
         return cls(log, features, chosen, clock, gold, keeps_estimates=keeps_estimates)
 
     @classmethod
@@ -132,15 +136,16 @@ class Campaign(Steering):
         gold: IntArray = NO_ITEMS,
         keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
-        """Goes on with a campaign on disk; see `create` for what is given.
+        """Goes on with a campaign; see `create` for what is given.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
             DataError: features other than those it was made with, gold whose label is not known.
             ConfigError: it was made with a plugged-in learner and none is given, or the other way round.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
+        with _closed_if_it_fails(open_log(path, folder)) as log:
             campaign = cls(log, features, learner, clock, gold, keeps_estimates=keeps_estimates)
             campaign._check_same_parts(learner, gold)
             return campaign
@@ -158,6 +163,7 @@ class Campaign(Steering):
         gold: IntArray = NO_ITEMS,
         keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Goes on with more items, classes or known labels, other features or settings; with nothing new, as `open`.
 
@@ -166,12 +172,12 @@ class Campaign(Steering):
         again.
 
         Args:
-            path: of the log.
+            path: of the log, as for `create`.
             dataset: the items and classes that there were, and new ones behind them.
             features: (N, D) of all items.
             prototypes: all items whose label is known; none leaves them as they were.
             config: all settings from here on; none leaves them as they were.
-            learner, gold, keeps_estimates, clock: as for `create`.
+            learner, gold, keeps_estimates, clock, folder: as for `create`.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
@@ -179,7 +185,7 @@ class Campaign(Steering):
             ConfigError: settings that do not fit; new classes or another prior in a campaign whose prior counts were
                 given and not made from its settings.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
+        with _closed_if_it_fails(open_log(path, folder)) as log:
             campaign = cls(log, features, learner, clock, gold, keeps_estimates=keeps_estimates)
             check_fit(features, dataset)
             before = campaign._parts
@@ -200,6 +206,16 @@ class Campaign(Steering):
     def close(self) -> None:
         self._journal.log.close()
 
+    def write_alone(self) -> None:
+        """Says that no other process writes to the log from now on, so that it is not read again at every look."""
+        self._journal.is_alone = True
+
+    @contextmanager
+    def looking_once(self) -> Iterator[None]:
+        """Inside, the log of other processes is looked at once, however much is asked; other threads wait meanwhile."""
+        with self._journal.looking_once():
+            yield
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything told inside is on disk together at the end, or not at all: one commit for many batches."""
@@ -212,6 +228,7 @@ class Campaign(Steering):
         n_batches: int | None = None,
         *,
         askable: Mapping[str, IntArray] | None = None,
+        batch_size: int | None = None,
     ) -> list[Batch]:
         """Batches for some of the annotators who are there; none if nobody may be asked about anything now.
 
@@ -223,6 +240,7 @@ class Campaign(Steering):
             n_batches: most batches, at most one per annotator; none means `config.n_batches`.
             askable: by name, the only items that this annotator can be asked about (a doctor's own patients, say);
                 who is not in it can be asked about all.
+            batch_size: most items in a batch; none means `config.batch_size`.
 
         Raises:
             DataError: an item that is not there, or one name instead of several; nobody has joined then.
@@ -237,6 +255,8 @@ class Campaign(Steering):
                 append(Kind.EXPIRED, batch=lease.batch.id)
             self._join(annotators, ledger, append)
             n_batches = config.n_batches if n_batches is None else n_batches
+            if batch_size is not None:
+                config = config.model_copy(update={"batch_size": batch_size})
             if ledger.audit:
                 batches = self._auditing.batches(ledger, config, annotators, n_batches)
             else:
@@ -256,11 +276,16 @@ class Campaign(Steering):
             ]
             return [ledger.batches[entry.position].batch for entry in entries]
 
-    def tell(self, batch_id: int, answers: Sequence[Answer]) -> Receipt:
+    def tell(self, batch_id: int, answers: Sequence[Answer], *, annotator: str | None = None) -> Receipt:
         """Keeps answers to a batch; when it returns they are on disk.
 
         An annotator has one answer per item: the same again changes nothing, another one is refused and put on
         record, once. A skip is an answer, too. Answers that come after the end of the lease count as well.
+
+        Args:
+            batch_id: of a batch that `ask` has handed out.
+            answers: to items of it.
+            annotator: who the batch must belong to; none asks no questions.
 
         Raises:
             AnswerError: no such batch, an item that is not in it, a label that is no class, an answer id that was
@@ -268,7 +293,7 @@ class Campaign(Steering):
         """
         with self._journal.writing() as (ledger, append):
             lease = ledger.batches.get(batch_id)
-            if lease is None:
+            if lease is None or annotator not in (None, lease.batch.annotator):
                 raise AnswerError(f"There is no batch {batch_id!r}; answer a batch that `ask` has handed out.")
             for answer in answers:
                 if answer.item not in lease.batch.items:
@@ -278,7 +303,8 @@ class Campaign(Steering):
             check_answers(answers, lease.annotator, ledger)
             receipt = keep_answers(answers, lease.annotator, lease.batch.id, ledger, append)
             if ledger.audit:
-                self._auditing.conclude(self._inferred().label, ledger, self.config, append)
+                audited = self._estimates.of(ledger.refreshes_of_now[-1])
+                self._auditing.conclude(audited.label, ledger, self.config, append)
             return receipt
 
     def record(self, annotator: str, answers: Sequence[Answer]) -> Receipt:
@@ -319,13 +345,25 @@ class Campaign(Steering):
             if lease := ledger.live.get(batch_id):
                 append(Kind.RELEASED, batch=lease.batch.id)
 
-    def leased(self) -> list[Batch]:
-        """Batches that are out, each with its unanswered items only. (After a restart: who still holds what.)"""
+    def leased(self, annotator: str | None = None) -> list[Batch]:
+        """Batches that are out, to one annotator or to all, each with its unanswered items only."""
         with self._journal.reading() as ledger:
             return [
                 replace(lease.batch, items=tuple(item for item in lease.batch.items if item in lease.open_items))
                 for lease in ledger.live.values()
+                if annotator in (None, lease.batch.annotator)
             ]
+
+    def n_answered(self, annotator: str) -> int:
+        """How many items this annotator has answered or skipped."""
+        with self._journal.reading() as ledger:
+            return len(ledger.said[ledger.index[annotator]]) if annotator in ledger.index else 0
+
+    def is_known_to(self, annotator: str, item: int) -> bool:
+        """Whether this annotator holds an item, or has answered it."""
+        with self._journal.reading() as ledger:
+            j = ledger.index.get(annotator)
+            return j is not None and (item in ledger.said[j] or item in ledger.held(j))
 
     def refresh(self) -> Estimate:
         """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so.
@@ -404,7 +442,7 @@ class Campaign(Steering):
         if self._keeps_estimates:
             payload = last.payload if last else None
             found = self._estimates.find(payload["upto"], payload["digest"]) if payload else None
-            return found or self._estimates.before_any
+            return found or self._estimates.at_hand
         if last is None:
             self.refresh()
             return self._inferred()
@@ -421,6 +459,14 @@ class Campaign(Steering):
         """How often labels were made anew; those that a promise was kept with, once more."""
         with self._journal.reading() as ledger:
             return len(ledger.refreshes) + (ledger.stopped == StopReason.PROMISE_KEPT)
+
+    @property
+    def n_new(self) -> int | None:
+        """Labels given and taken back since the last refresh; none if its estimate is not there and has to be made."""
+        with self._journal.reading() as ledger:
+            last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
+        payload = (last[0].payload or {}) if last else {}
+        return n_new if payload and self._estimates.find(payload["upto"], payload["digest"]) else None
 
     @property
     def refreshed_at(self) -> float | None:
@@ -475,6 +521,11 @@ class Campaign(Steering):
         """All annotations that count, in the order of the log; annotator indices are those of `annotators`."""
         with self._journal.reading() as ledger:
             return ledger.annotations()
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """What happened, in order, behind a position of the log."""
+        with self._journal.log.reading() as connection:
+            yield from read_entries(connection, after)
 
     def answers(self) -> Iterator[tuple[str, Answer]]:
         """Who said what, in the order of the log, skips included; `record` takes them again.

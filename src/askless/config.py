@@ -74,7 +74,8 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None, *, table: s
     Raises:
         ConfigError: an override without `=`, an unreadable file, an unknown key or value.
     """
-    given = _read_toml(file, table) if file else {}
+    read = read_toml(file) if file else {}
+    given = _in_own_words(read if table is None else read.get(table, {}))
     for text in overrides:
         given |= _parse_override(text)
     settings: dict[str, Any] = {}
@@ -85,6 +86,22 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None, *, table: s
     if given.get("hyperparams") == "tuned":
         settings |= _tuned(given.get("experiment"), (settings | given).get("learner.semi_supervised", "none"))
     return _validated(SimulationConfig, _nested(settings | given))
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """All tables of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {file} cannot be read ({error.strerror}); check its path."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from error
 
 
 def config_from_settings(settings: dict[str, Any]) -> SimulationConfig:
@@ -159,18 +176,6 @@ def _tuned(experiment: str | None, semi_supervised: str) -> dict[str, Any]:
         )
     prefix = f"{experiment}.{semi_supervised}."
     return {f"learner.{key.removeprefix(prefix)}": value for key, value in tuned.items() if key.startswith(prefix)}
-
-
-def _read_toml(file: Path, table: str | None) -> dict[str, Any]:
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        return _in_own_words(settings if table is None else settings.get(table, {}))
-    except OSError as error:
-        raise ConfigError(
-            f"The configuration file {file} cannot be read ({error.strerror}); check its path."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from error
 
 
 def _parse_override(text: str) -> dict[str, Any]:

@@ -19,6 +19,10 @@ from askless.store.snapshot import load_estimate, remove_older_estimates, save_e
 from askless.types import Annotations, Confusion, Estimate, Features, FloatArray, Prototypes
 
 
+class DifferentEstimateWarning(UserWarning):
+    """An estimate is not what it was when it was made."""
+
+
 class Estimates:
     """What `infer` says of one campaign at any of its refreshes.
 
@@ -64,8 +68,13 @@ class Estimates:
         if key not in self._held and self._path:
             estimate = load_estimate(self._path, upto, self._prior_counts)
             if estimate is not None and digest(estimate) == digest_of_it:
-                self._held = {**self._held, key: estimate}
+                self._hold(key, estimate)
         return self._held.get(key)
+
+    @property
+    def at_hand(self) -> Estimate:
+        """The newest one that need not be computed, if only what is believed before the first inference."""
+        return next(reversed(self._held.values()), None) or self.before_any
 
     def of(self, refreshed: Entry) -> Estimate:
         """The estimate behind a `refreshed` entry, computed again if need be."""
@@ -91,6 +100,7 @@ class Estimates:
                 warnings.warn(
                     f"The estimate of log entry {entry.position} differs from the one made then; "
                     "this machine or its libraries compute differently.",
+                    DifferentEstimateWarning,
                     stacklevel=3,
                 )
             yield estimate
@@ -124,7 +134,7 @@ class Estimates:
     def save(self, estimate: Estimate) -> str:
         """Holds a new estimate, and keeps it on disk, before the log tells of it; returns its digest."""
         of_it = digest(estimate)
-        self._held = {**self._held, (estimate.upto, of_it): estimate}
+        self._hold((estimate.upto, of_it), estimate)
         if self._path is not None:
             save_estimate(self._path, estimate.upto, estimate)
         return of_it
@@ -134,6 +144,10 @@ class Estimates:
         self._held = {key: estimate for key, estimate in self._held.items() if key == (upto, digest_of_it)}
         if self._path is not None:
             remove_older_estimates(self._path, upto)
+
+    def _hold(self, key: tuple[int, str], estimate: Estimate) -> None:
+        """Beside one other: that before it, or the one that is in the making."""
+        self._held = dict([*self._held.items()][-1:]) | {key: estimate}
 
     @property
     def _has_memory(self) -> bool:

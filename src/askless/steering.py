@@ -63,6 +63,12 @@ class Steering:
         with self._journal.reading() as ledger:
             return ledger.is_paused
 
+    @property
+    def stopped(self) -> str | None:
+        """Why the campaign is over, or none."""
+        with self._journal.reading() as ledger:
+            return ledger.stopped
+
     def stop(self, reason: StopReason) -> None:
         """Ends the campaign; `ask` hands nothing out any more. A campaign that is over stays over for its reason."""
         with self._journal.writing() as (ledger, append):
