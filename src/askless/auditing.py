@@ -44,6 +44,7 @@ class Auditing:
         self._n_set = n_items - len(prototypes)
         self._prototypes = prototypes
         self._seed = seed
+        self._foreseen: tuple[tuple[int, int, CampaignConfig], Forecast | None] | None = None
         self._settled: tuple[Estimate, dict[int, int], Estimate] | None = None
 
     def settle(self, estimate: Estimate, ledger: Ledger, config: CampaignConfig) -> Estimate:
@@ -147,6 +148,12 @@ class Auditing:
 
     def forecast(self, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
         """Labels in all at the end; none while there is nothing to go by."""
+        seen = ledger.last_refresh, len(self._said(ledger, config)), config
+        if self._foreseen is None or self._foreseen[0] != seen:
+            self._foreseen = seen, self._forecast(ledger, config)
+        return self._foreseen[1]
+
+    def _forecast(self, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
         history = self._history(self._n_set - len(self._said(ledger, config)), ledger)
         target = config.promise.target_accuracy
         if target is None:
