@@ -195,12 +195,24 @@ def test_auditors_have_a_limit() -> None:
 
 
 def test_a_budget_ends_an_audit() -> None:
-    campaign = make()
-    drive(campaign, answers, is_auditing)
-    campaign.change(budget=campaign.status().n_annotations + 6)  # new settings end an audit; another one begins
-    drive(campaign, answers)
-    assert campaign.status().stopped == "budget"
-    assert campaign.status().n_annotations == campaign.config.budget
+    rich = make()
+    drive(rich, answers, is_auditing)
+    budget = rich.status().n_annotations + 6
+    poor = make(budget=budget)
+    drive(poor, answers)
+    assert poor.status().stopped == "budget"
+    assert poor.status().n_annotations == budget
+    assert poor.status().promise.n_audited == 6  # type: ignore[union-attr]
+    (ended,) = of_kind(poor, Kind.AUDITED)
+    assert ended["verdict"] == "open"
+
+
+def test_new_settings_end_an_audit(auditing: Campaign) -> None:
+    auditing.change(batch_size=2)
+    assert not is_auditing(auditing)
+    drive(auditing, answers, is_auditing)
+    assert len(auditing.ask(["auditor"])[0].items) == 2
+    assert len(of_kind(auditing, Kind.AUDITING)) == 2
 
 
 def test_a_ban_ends_an_audit_and_takes_the_labels_back(auditing: Campaign) -> None:

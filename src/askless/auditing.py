@@ -127,8 +127,8 @@ class Auditing:
             label: (N,) as audited.
         """
         target = config.promise.target_accuracy
-        if ledger.audit is None or target is None:
-            return
+        assert ledger.audit is not None
+        assert target is not None
         payload = ledger.audit.payload or {}
         tally, n_unsettled = self._tally(ledger.audit, label, ledger, config), self._n_unsettled(ledger, config)
         terms = _terms_of(ledger.audit)
