@@ -462,8 +462,11 @@ class Campaign(Steering):
 
     @property
     def n_new(self) -> int | None:
-        """Labels given and taken back since the last refresh; none if its estimate is not there and has to be made."""
+        """Labels given and taken back that the next refresh would be the first to see: 0 while labels stay as they are,
+        none if the estimate of the last one is not there and has to be made."""
         with self._journal.reading() as ledger:
+            if ledger.is_frozen:
+                return 0
             last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
         payload = (last[0].payload or {}) if last else {}
         return n_new if payload and self._estimates.find(payload["upto"], payload["digest"]) else None
