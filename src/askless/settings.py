@@ -74,7 +74,7 @@ class PoolSettings(_Settings):
     heads: tuple[Head, ...] = Field(("gaussian", "logistic", "neighbours"), min_length=1)
     n_rounds: int = Field(2, ge=1, description="how often people and machine take turns in a refresh")
     max_components: int = Field(128, ge=1, description="reduce the features to so many principal components")
-    has_confusion: bool = Field(True, description="correct the pool by its own confusion matrix")
+    has_confusion: bool = Field(False, description="correct the pool by its own confusion matrix")
 
 
 class LearnerSettings(_Settings):

@@ -25,11 +25,13 @@ from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArra
 
 N_FOLDS = 5
 SHRINKAGES = (0.01, 0.03, 0.1, 0.3, 0.7)
-PENALTIES = (3.0, 30.0)
+PENALTIES = (30.0, 3.0)
 EVENNESS = (0.0, 0.5)
 """Of the scales of the features' axes, for neighbours."""
 
 ROWS_PER_BLOCK = 4096
+
+MIN_PRIOR = np.float32(1e-6)
 
 MAX_LOGISTIC = 5000
 """So many examples are learnt from at most, by a head that goes over them again and again."""
@@ -138,8 +140,11 @@ def fit(
     if not judge.weight.sum() > 0:
         return None
     chosen, sharpness, said = [], [], []
-    for head in settings.heads:
-        candidates = list(_HEADS[head](examples, reduced))
+    kinds = [_HEADS[head](examples, reduced) for head in settings.heads]
+    if features.prior is not None:
+        kinds.append(_prior(examples, features.prior))
+    for kind in kinds:
+        candidates = list(kind)
         sharpened = [judge.sharpen(candidate.held_out[judged].astype(np.float64)) for candidate in candidates]
         losses = [judge.loss(np.exp(log_probability)) for log_probability, _ in sharpened]
         best = int(np.argmin(losses))
@@ -210,16 +215,28 @@ def _gaussians(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
 
 
 def _logistics(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
+    """The head of a lower penalty begins where that of the higher one ended, and goes half as far."""
     few = examples.some(MAX_LOGISTIC)
-    for penalty in PENALTIES:
-        fitted = [logistic.fit(few.X[few.fold != f], few.targets[few.fold != f], penalty) for f in range(N_FOLDS)]
-        yield _linear(fitted, examples, reduced)
+    parts = [(few.X[few.fold != f], few.targets[few.fold != f]) for f in range(N_FOLDS)]
+    high, low = PENALTIES
+    fitted = [logistic.fit(*part, high) for part in parts]
+    yield _linear(fitted, examples, reduced)
+    further = logistic.MAX_ITERATIONS // 2
+    yield _linear(
+        [logistic.fit(*part, low, head, further) for part, head in zip(parts, fitted, strict=True)], examples, reduced
+    )
 
 
 def _neighbours(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
     for evenness in EVENNESS:
         votes = neighbours.log_votes(join(reduced, evenness), examples.rows, examples.targets)
         yield Candidate(votes[examples.rows], votes.__getitem__)
+
+
+def _prior(examples: Examples, prior: Float32Array) -> Iterator[Candidate]:
+    """What was believed beforehand has learnt from nobody's labels."""
+    log_prior = np.log(np.maximum(prior, MIN_PRIOR))
+    yield Candidate(log_prior[examples.rows], log_prior.__getitem__)
 
 
 _HEADS: dict[Head, Callable[[Examples, Reduced], Iterator[Candidate]]] = {
