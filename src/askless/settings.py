@@ -236,6 +236,7 @@ class SimulationConfig(CampaignConfig):
     n_prototypes_per_class: int = Field(10, ge=0)
     n_data_per_class: int | None = Field(None, ge=1, description="use so many items of each class, not all")
     n_components: int | None = Field(None, ge=1, description="reduce the features to so many principal components")
+    whiten: bool = Field(False, description="scale each of them to variance 1; needs n_components")
     crowd: CrowdSettings = CrowdSettings()
     gold: GoldSettings = GoldSettings()
 
@@ -270,6 +271,12 @@ class SimulationConfig(CampaignConfig):
                 )
         elif self.features is not None and self.images is None:
             raise ValueError(f"features={self.features} needs the image path of each row; set images=FILE.txt")
+        return self
+
+    @model_validator(mode="after")
+    def _components_are_whitened(self) -> Self:
+        if self.whiten and self.n_components is None:
+            raise ValueError("whiten=true scales principal components; set n_components, or leave whiten out")
         return self
 
     @model_validator(mode="after")

@@ -19,10 +19,10 @@ N_NEIGHBOURS = 15
 SHARPNESS = 10.0
 """A join weighs exp(SHARPNESS * (cosine - 1)) before it is shared out."""
 
-MAX_COMPARED = 20_000
+MAX_COMPARED = 5_000
 """Up to so many items, each is compared with all; beyond, with those near the same pivots."""
 
-N_CELLS_EACH = 4
+N_CELLS_EACH = 16
 """In so many cells an item is found by others."""
 
 ROWS_PER_BLOCK = 2048
