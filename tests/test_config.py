@@ -33,7 +33,7 @@ KEYS = [key for key, *_ in describe_settings()]
 TOP = (
     "max_risk, batch_size, n_batches, budget, early_stop, lease_seconds, aggregator.*, prior.*, learner.*, sampler.*, "
     "experiment, learner_method, simulation, hyperparams, dataset, features, images, classes, n_distractors_per_class, "
-    "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, crowd.*, gold.*"
+    "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, whiten, crowd.*, gold.*"
 )
 
 
@@ -300,6 +300,7 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "The paper tuned nothing for experiment=none; set hyperparams=default, or choose one of imagenet_split_0, "
             "imagenet_split_2, imagenet_split_4, imagenet_animal, imagenet_100_classes.",
         ),
+        ("whiten=true", "whiten=true scales principal components; set n_components, or leave whiten out."),
         ("hyperparams=best", "hyperparams='best' is not known; allowed: default, tuned."),
         (
             "aggregator.algo=mj",

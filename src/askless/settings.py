@@ -139,6 +139,9 @@ class SamplerSettings(_Settings):
         "random",
         description="any risky item, to anyone or to who knows it best; or where an answer is worth most, to anyone",
     )
+    whom: Literal["random", "thompson"] = Field(
+        "random", description="to ask next: anyone, or who may well be good at it, the load shared out"
+    )
     max_per_item: int = Field(3, ge=1)
     max_per_annotator: int | None = Field(None, ge=1)
     fill_batches: bool = Field(

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from askless.core.reduce import Reduced
 from askless.randomness import generator
-from askless.types import Float32Array, FloatArray, IntArray
+from askless.types import Float32Array, IntArray
 
 N_NEIGHBOURS = 15
 SHARPNESS = 10.0
@@ -85,7 +85,8 @@ def _join(X: Float32Array) -> Graph:
     one_way = sparse.csr_array((np.concatenate(weights), (np.concatenate(rows), np.concatenate(columns))), shape=shape)
     both_ways = one_way.maximum(one_way.T)
     share = 1 / np.sqrt(np.maximum(both_ways.sum(axis=1), np.finfo(np.float32).tiny))
-    step = sparse.csr_array(sparse.diags_array(share) @ both_ways @ sparse.diags_array(share), dtype=np.float32)
+    sides = sparse.diags_array(share.astype(np.float32))
+    step = (sides @ both_ways @ sides).tocsr()
     return Graph(step, _returning(step))
 
 

@@ -3,8 +3,9 @@
     log m_i[k]  =  sum over heads h of  weight_h * log m_ih[k]  + const,   then   m_i <- m_i R
 
 What a head says of an item owes nothing to that item's own labels. Linear heads are fitted once without each of five
-folds, in one of which every item is for good; neighbours take an item's own label out again. Heads of one kind that differ in a penalty are compared, each kind is
-sharpened, the kinds are weighed, and the whole is corrected by its own confusion R: all by one judge (`judge.py`).
+folds, in one of which every item is for good; neighbours take an item's own label out again. Heads of one kind that
+differ in a penalty are compared, each kind is sharpened, the kinds are weighed, and the whole may be corrected by its
+own confusion R: all by one judge (`judge.py`).
 """
 
 from collections.abc import Callable, Iterator
