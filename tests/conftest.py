@@ -1,11 +1,15 @@
 """What all tests share: where the real data sets are, and hypothesis without a clock."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from shutil import which
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+
+from stores import Store
 
 settings.register_profile("askless", deadline=None, derandomize=True)
 settings.register_profile("thorough", deadline=None, derandomize=True, max_examples=10_000)
@@ -52,3 +56,35 @@ def postgres() -> str:
     if not url:
         pytest.skip("needs the PostgreSQL database named by ASKLESS_TEST_POSTGRES")
     return url
+
+
+IN_POSTGRES = pytest.param("postgres", marks=pytest.mark.postgres)
+
+
+@pytest.fixture(params=["memory", "file", IN_POSTGRES])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Every kind of store that a log may lie in."""
+    made = Store(None if request.param == "memory" else _place(request, tmp_path))
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["file", IN_POSTGRES])
+def kept_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """The stores that outlive a process."""
+    made = Store(_place(request, tmp_path))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def place(kept_store: Store) -> str | Path:
+    """Where a log may be made that outlives a process."""
+    assert kept_store.place is not None
+    return kept_store.place
+
+
+def _place(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    if request.param == "file":
+        return tmp_path / "log.db"
+    return f"{request.getfixturevalue('postgres')}?schema=test_{uuid4().hex}"

@@ -32,15 +32,19 @@ class Clock:
 
 
 def create(
-    path: Path | None = None, clock: Clock | None = None, *, plugin: Learner | None = None, **given: Any
+    path: str | Path | None = None, clock: Clock | None = None, *, plugin: Learner | None = None, **given: Any
 ) -> Campaign:
     """A campaign of `DATASET`. Settings of the configuration and arguments of `Campaign.create` may be mixed."""
-    arguments = {name: given.pop(name) for name in ("prototypes", "prior_counts", "seed") if name in given}
+    arguments = {
+        name: given.pop(name)
+        for name in ("prototypes", "prior_counts", "seed", "gold", "keeps_estimates", "folder")
+        if name in given
+    }
     config = CampaignConfig(**{"batch_size": 4, "lease_seconds": 100, **given})
     return Campaign.create(path, DATASET, FEATURES, config, clock=clock or Clock(), learner=plugin, **arguments)
 
 
-def reopen(path: Path, clock: Clock | None = None) -> Campaign:
+def reopen(path: str | Path, clock: Clock | None = None) -> Campaign:
     return Campaign.open(path, FEATURES, clock=clock or Clock())
 
 
@@ -55,7 +59,7 @@ def read(campaign: Campaign) -> list[Entry]:
         return list(read_entries(connection))
 
 
-def read_file(path: Path) -> list[Entry]:
+def read_file(path: str | Path) -> list[Entry]:
     log = open_log(path)
     with log.transaction() as connection:
         entries = list(read_entries(connection))
@@ -74,6 +78,7 @@ def assert_same(a: Ledger, b: Ledger) -> None:
     """Equal in every field, and in the order of everything that has one."""
     assert a == b
     assert a.n_labels.tolist() == b.n_labels.tolist()
+    assert a.n_broken.tolist() == b.n_broken.tolist()
     assert [list(a.live), list(a.batches), a.names] == [list(b.live), list(b.batches), b.names]
     assert [list(said.items()) for said in a.said] == [list(said.items()) for said in b.said]
 

@@ -32,6 +32,7 @@ FIELDS = dict(fields())
 KEYS = [key for key, *_ in describe_settings()]
 TOP = (
     "max_risk, batch_size, n_batches, budget, early_stop, lease_seconds, aggregator.*, prior.*, learner.*, sampler.*, "
+    "annotators.*, "
     "experiment, learner_method, simulation, hyperparams, dataset, features, images, classes, n_distractors_per_class, "
     "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, whiten, crowd.*, gold.*"
 )

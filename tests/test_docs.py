@@ -3,6 +3,8 @@
 import os
 import re
 import shlex
+import signal
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,13 @@ from askless.data.catalogue import CATALOGUE
 from askless.data.folder import CampaignFolder
 from askless.embed.models import MODELS
 from askless.paper_names import PAPER_KEYS
+from askless.server.settings import PageSettings
+from askless.store.log import has_log
+from askless.workspace import open_campaign
 from networks import NEEDS_TORCH
 from picture_folder import coloured, make_folder
+from served_campaign import make_campaign
+from stores import Store
 from worker_threads import work_in_threads
 
 ROOT = Path(__file__).parents[1]
@@ -92,6 +99,29 @@ def test_the_commands_about_the_papers_code_run_at_a_small_size(
         assert result.exit_code == 0, (arguments, result.output)
 
 
+def end_serving_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Ctrl-C, as soon as the links are printed."""
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: os.kill(os.getpid(), signal.SIGINT))
+
+
+def test_the_page_about_serving_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    end_serving_at_once(monkeypatch)
+    Path("photos").mkdir()
+    for number in range(4):
+        Image.new("RGB", (32, 24), (60 * number, 0, 0)).save(f"photos/{number}.jpg")
+    make_campaign(Path("birds"))
+    with closing(open_campaign(Path("birds"))) as campaign:
+        campaign.join(["bob"])
+    page = (ROOT / "docs/howto/serve.md").read_text(encoding="utf-8")
+    for command in "".join(blocks("sh", page)).splitlines():
+        result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+        assert result.exit_code == 0, (command, result.output)
+    assert Path("photos-campaign/features.npy").exists()
+    for setting in re.findall(r"`(\w+)`", page[page.index("Table `[page]`") : page.index("## What")]):
+        assert setting in PageSettings.model_fields, setting
+
+
 def test_every_command_on_a_page_is_run_by_a_test() -> None:
     """A new page with commands needs a test of its own, here or beside."""
     tests = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
@@ -145,6 +175,33 @@ def test_the_page_about_images_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert CampaignFolder(Path("garden")).gold().label.tolist() == [0]
 
 
+def test_the_page_about_postgresql_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for number in range(3):
+        Image.new("RGB", (32, 24), (60 * number, 0, 0)).save(f"photos/{number}.jpg")
+    page = (
+        (ROOT / "docs/howto/postgres.md")
+        .read_text(encoding="utf-8")
+        .replace("postgresql://askless@127.0.0.1/askless", postgres)
+    )
+    shown = [line for line in "".join(blocks("sh", page)).splitlines() if line.startswith("askless init")]
+    (code,) = blocks("python", page)
+    places = [Store(f"{postgres}?schema=letters")]
+    try:
+        for command in shown:
+            result = CliRunner().invoke(app, shlex.split(command)[1:], catch_exceptions=False)
+            assert result.exit_code == 0, result.output
+        places.append(Store(CampaignFolder(Path("birds")).store))
+        open_campaign(Path("birds")).close()
+        assert not Path("birds/log.db").exists()
+        exec(compile(code, "postgres.md", "exec"), {})
+        assert [has_log(store.place) for store in places] == [True, True]
+    finally:
+        for store in places:
+            store.close()
+
+
 @pytest.mark.slow
 def test_the_page_about_features_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime", reason="needs askless[onnx]")
@@ -186,6 +243,10 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_commands_of_the_readme_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("answers.csv").write_text(*blocks("csv"))
+    Path("photos").mkdir()
+    for number in range(4):
+        Image.new("RGB", (32, 24), (60 * number, 0, 0)).save(f"photos/{number}.jpg")
+    end_serving_at_once(monkeypatch)
     shown = [arguments for arguments in commands() if arguments[:2] != ["data", "get"]]  # that needs a network
     assert len(shown) >= 5
     for arguments in shown:

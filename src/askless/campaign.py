@@ -4,32 +4,42 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from askless.answering import check_answers, keep_answers
+from askless.answering import check_answers, keep_answers, read_answers, undo_answer
 from askless.core.learner import Learner, NetworkMaker, name_of
-from askless.core.machine import check_settings
-from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
-from askless.core.sampler import Assignment, Workload, plan
-from askless.errors import AnswerError, ConfigError, DataError
-from askless.estimates import Estimates, digest
-from askless.learners import choose_learner
+from askless.core.risk import ItemStatus, item_status, stop_reason
+from askless.errors import AnswerError
+from askless.estimates import Estimates
+from askless.learners import check_learner, choose_learner
 from askless.parts import Parts, check_fit
-from askless.randomness import generator
-from askless.results import Receipt, Result, Status
+from askless.planning import Planner
+from askless.results import Receipt, Refresh, Result, Status
 from askless.settings import CampaignConfig
-from askless.store.entries import Kind
-from askless.store.journal import Append, Journal
-from askless.store.ledger import Ledger
+from askless.steering import Steering
+from askless.store.entries import Entry, Kind
+from askless.store.journal import Journal
 from askless.store.log import Log, create_log, open_log, read_entries
-from askless.types import Annotations, Answer, Batch, Dataset, Estimate, Features, FloatArray, IntArray, Prototypes
+from askless.types import (
+    Annotations,
+    Answer,
+    Batch,
+    Dataset,
+    Estimate,
+    Features,
+    FloatArray,
+    IntArray,
+    Prototypes,
+)
+
+NO_ITEMS: IntArray = np.empty(0, np.int64)
 
 
-class Campaign:
+class Campaign(Steering):
     """One dataset, one list of classes, one configuration, one log. Make it with `create` or `open`.
 
     Everything acknowledged is on disk. Killed at any point and opened again, it goes on as if nothing had
@@ -37,19 +47,31 @@ class Campaign:
     """
 
     def __init__(
-        self, log: Log, features: Features, learner: Learner | NetworkMaker | None, clock: Callable[[], float]
+        self,
+        log: Log,
+        features: Features,
+        learner: Learner | NetworkMaker | None,
+        clock: Callable[[], float],
+        gold: IntArray,
+        *,
+        keeps_estimates: bool,
     ) -> None:
         self._features = features
         self._refreshing = threading.RLock()  # taken before the journal's lock, never while that one is held
         first, *later = Parts.history(log)
-        self._parts = parts = later[-1] if later else first
-        self._journal = Journal(log, first.dataset.n_items, first.dataset.n_classes, clock)
-        self._journal.n_extensions = len(later)
-        self.dataset, self.prototypes, self.config = parts.dataset, parts.prototypes, parts.config
+        parts = later[-1] if later else first
+        journal = Journal(log, first.dataset.n_items, first.dataset.n_classes, clock)
+        journal.n_extensions = parts.n_extensions
+        self.dataset, self.prototypes = parts.dataset, parts.prototypes
         self.seed, self.prior_counts = parts.seed, parts.prior_counts
-        self._learner = choose_learner(self.config.learner, learner, features.values.shape[1], self.dataset.n_classes)
+        super().__init__(
+            journal, parts, Planner(parts.dataset.n_items, parts.prototypes, parts.known_labels(gold), parts.seed)
+        )
+        config = parts.config
+        chosen = choose_learner(config.learner, learner, features.values.shape[1], parts.dataset.n_classes)
+        self._keeps_estimates = keeps_estimates
         self._estimates = Estimates(
-            self._journal, features, self.prototypes, self.prior_counts, self.config, self.seed, self._learner
+            journal, features, parts.prototypes, parts.prior_counts, config, parts.seed, chosen, is_kept=keeps_estimates
         )
 
     @classmethod
@@ -64,12 +86,16 @@ class Campaign:
         prior_counts: FloatArray | None = None,
         seed: int = 0,
         learner: Learner | NetworkMaker | None = None,
+        gold: IntArray = NO_ITEMS,
+        keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Starts a campaign with an empty log.
 
         Args:
-            path: file of the log; none keeps it in memory, for throw-away simulations.
+            path: file of the log, or `postgresql://user@host/database?schema=name`; none keeps it in memory, for
+                throw-away simulations.
             dataset: N items, K classes.
             features: (N, D).
             config: see `askless.preset`.
@@ -78,7 +104,12 @@ class Campaign:
                 annotators join, (J, K, K); none makes them from `config.prior`.
             seed: of every draw.
             learner: a classifier, or what makes networks (`TorchLearner`); none means what `config.learner` says.
+            gold: prototypes that people are tested with, see `config.annotators`; it is not written down.
+            keeps_estimates: another process infers. All its estimates are files beside the log, also those without a
+                learner; here, one that is not there is not computed: an older one or the prior stands in for it.
             clock: seconds; leases end by it.
+            folder: where estimates are kept if the log is in PostgreSQL, the same for all processes; without one they
+                are computed again when needed.
 
         Raises:
             DataError, ConfigError: parts that do not fit together; nothing is written.
@@ -86,10 +117,11 @@ class Campaign:
         """
         known = prototypes or Prototypes.none()
         parts = Parts.of_new_campaign(dataset, known, config, seed, prior_counts, features)
-        chosen = _check_learner(parts, learner, features)
+        parts.check_gold(gold)
+        chosen = check_learner(parts.config.learner, learner, parts.prototypes, features, parts.dataset)
         parts = replace(parts, learner="" if learner is None else name_of(learner))
-        log = create_log(None if path is None else Path(path), dataset, parts.prototypes, parts.to_header())
-        return cls(log, features, chosen, clock)
+        log = create_log(path, dataset, parts.prototypes, parts.to_header(), folder)
+        return cls(log, features, chosen, clock, gold, keeps_estimates=keeps_estimates)
 
     @classmethod
     def open(
@@ -98,18 +130,21 @@ class Campaign:
         features: Features,
         *,
         learner: Learner | NetworkMaker | None = None,
+        gold: IntArray = NO_ITEMS,
+        keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
-        """Goes on with a campaign on disk.
+        """Goes on with a campaign; see `create` for what is given.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
-            DataError: features other than those it was made with.
+            DataError: features other than those it was made with, gold whose label is not known.
             ConfigError: it was made with a plugged-in learner and none is given, or the other way round.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
-            campaign = cls(log, features, learner, clock)
-            campaign._check_same_parts(learner)
+        with _closed_if_it_fails(open_log(path, folder)) as log:
+            campaign = cls(log, features, learner, clock, gold, keeps_estimates=keeps_estimates)
+            campaign._check_same_parts(learner, gold)
             return campaign
 
     @classmethod
@@ -122,7 +157,10 @@ class Campaign:
         prototypes: Prototypes | None = None,
         config: CampaignConfig | None = None,
         learner: Learner | NetworkMaker | None = None,
+        gold: IntArray = NO_ITEMS,
+        keeps_estimates: bool = False,
         clock: Callable[[], float] = time.time,
+        folder: Path | None = None,
     ) -> Self:
         """Goes on with more items, classes or known labels, other features or settings; with nothing new, as `open`.
 
@@ -131,13 +169,12 @@ class Campaign:
         again.
 
         Args:
-            path: of the log.
+            path: of the log, as for `create`.
             dataset: the items and classes that there were, and new ones behind them.
             features: (N, D) of all items.
             prototypes: all items whose label is known; none leaves them as they were.
             config: all settings from here on; none leaves them as they were.
-            learner: as for `open`.
-            clock: as for `open`.
+            learner, gold, keeps_estimates, clock, folder: as for `create`.
 
         Raises:
             StoreError: no log, a foreign or damaged one.
@@ -145,24 +182,30 @@ class Campaign:
             ConfigError: settings that do not fit; new classes or another prior in a campaign whose prior counts were
                 given and not made from its settings.
         """
-        with _closed_if_it_fails(open_log(Path(path))) as log:
-            campaign = cls(log, features, learner, clock)
+        with _closed_if_it_fails(open_log(path, folder)) as log:
+            campaign = cls(log, features, learner, clock, gold, keeps_estimates=keeps_estimates)
             check_fit(features, dataset)
             before = campaign._parts
             with campaign._journal.writing() as (_, append):
                 addition = before.find_addition(
-                    dataset, prototypes or before.prototypes, features.fingerprint, config or before.config
+                    dataset, prototypes or before.prototypes, features.fingerprint, config or campaign.config
                 )
                 if addition:
-                    _check_learner(before.after(addition), learner, features)
+                    after = before.with_addition(addition)
+                    after.check_gold(gold)
+                    check_learner(after.config.learner, learner, after.prototypes, features, dataset)
                     append(Kind.EXTENDED, payload=addition)
             if addition:
-                campaign = cls(log, features, learner, clock)
-            campaign._check_same_parts(learner)
+                campaign = cls(log, features, learner, clock, gold, keeps_estimates=keeps_estimates)
+            campaign._check_same_parts(learner, gold)
             return campaign
 
     def close(self) -> None:
         self._journal.log.close()
+
+    def write_alone(self) -> None:
+        """Says that no other process writes to the log from now on, so that it is not read again at every look."""
+        self._journal.is_alone = True
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -170,64 +213,64 @@ class Campaign:
         with self._journal.writing():
             yield
 
-    def join(self, names: Sequence[str]) -> None:
-        """Makes annotators known, in this order; those already known are passed over.
-
-        Raises:
-            DataError: one name instead of several.
-            ConfigError: `prior_counts` were given per annotator, and this is one more.
-        """
-        with self._journal.writing() as (ledger, append):
-            self._join(names, ledger, append)
-
     def ask(
         self,
         annotators: Sequence[str],
         n_batches: int | None = None,
         *,
         askable: Mapping[str, IntArray] | None = None,
+        batch_size: int | None = None,
     ) -> list[Batch]:
         """Batches for some of the annotators who are there; none if nobody may be asked about anything now.
 
-        What is handed out is promised for `config.lease_seconds`: nobody else gets it meanwhile.
+        Gold is among the items as `config.annotators` says; no annotator gets an item of it twice. What is handed out
+        is promised for `config.lease_seconds`: nobody else gets it meanwhile, unless it is gold.
 
         Args:
             annotators: names; unknown ones join. A person who opens the page is the case of one.
             n_batches: most batches, at most one per annotator; none means `config.n_batches`.
             askable: by name, the only items that this annotator can be asked about (a doctor's own patients, say);
                 who is not in it can be asked about all.
+            batch_size: most items in a batch; none means `config.batch_size`.
 
         Raises:
             DataError: an item that is not there, or one name instead of several; nobody has joined then.
         """
-        if n_batches is None:
-            n_batches = self.config.n_batches
         estimate = self.estimate
         with self._journal.writing() as (ledger, append):
-            for name, items in (askable or {}).items():
-                self._check_askable(name, items)
-            if ledger.stopped:
+            self._planner.check_askable(askable or {})
+            if ledger.stopped or ledger.is_paused:
                 return []
-            now = self._journal.clock()
+            now, config = self._journal.clock(), self.config
             for lease in [lease for lease in ledger.live.values() if lease.batch.lease_end <= now]:
                 append(Kind.EXPIRED, batch=lease.batch.id)
             self._join(annotators, ledger, append)
+            n_batches = config.n_batches if n_batches is None else n_batches
+            if batch_size is not None:
+                config = config.model_copy(update={"batch_size": batch_size})
             entries = [
                 append(
                     Kind.LEASED,
                     batch=ledger.position + 1,
-                    annotator=assignment.annotator,
-                    payload={"items": assignment.items.tolist(), "end": now + self.config.lease_seconds},
+                    annotator=annotator,
+                    payload={"items": items, "end": now + config.lease_seconds},
                 )
-                for assignment in self._plan(estimate, ledger, annotators, n_batches, askable or {})
+                for annotator, items in self._planner.plan(
+                    estimate, ledger, config, annotators, n_batches, askable or {}
+                )
             ]
             return [ledger.batches[entry.position].batch for entry in entries]
 
-    def tell(self, batch_id: int, answers: Sequence[Answer]) -> Receipt:
+    def tell(self, batch_id: int, answers: Sequence[Answer], *, annotator: str | None = None) -> Receipt:
         """Keeps answers to a batch; when it returns they are on disk.
 
         An annotator has one answer per item: the same again changes nothing, another one is refused and put on
         record, once. A skip is an answer, too. Answers that come after the end of the lease count as well.
+
+        Args:
+            batch_id: of a batch that `ask` has handed out.
+            answers: to items of it.
+            annotator: who the batch must belong to; none asks no questions.
 
         Raises:
             AnswerError: no such batch, an item that is not in it, a label that is no class, an answer id that was
@@ -235,7 +278,7 @@ class Campaign:
         """
         with self._journal.writing() as (ledger, append):
             lease = ledger.batches.get(batch_id)
-            if lease is None:
+            if lease is None or annotator not in (None, lease.batch.annotator):
                 raise AnswerError(f"There is no batch {batch_id!r}; answer a batch that `ask` has handed out.")
             for answer in answers:
                 if answer.item not in lease.batch.items:
@@ -263,19 +306,45 @@ class Campaign:
             self._join([annotator], ledger, append)
             return keep_answers(answers, ledger.index[annotator], None, ledger, append)
 
+    def undo(self, annotator: str, answer_id: bytes) -> bool:
+        """Takes an answer back: it counts no longer, and another one about the same item may follow, with a new id.
+
+        The item is part of its batch again until the lease ends, unless somebody else holds it by now.
+
+        Returns:
+            Whether it was taken back now, and not before.
+
+        Raises:
+            AnswerError: this annotator has given no answer with this id.
+        """
+        with self._journal.writing() as (ledger, append):
+            return undo_answer(answer_id, annotator, ledger, append)
+
     def release(self, batch_id: int) -> None:
         """Gives the unanswered items of a batch back; one that is answered or over already stays as it is."""
         with self._journal.writing() as (ledger, append):
             if lease := ledger.live.get(batch_id):
                 append(Kind.RELEASED, batch=lease.batch.id)
 
-    def leased(self) -> list[Batch]:
-        """Batches that are out, each with its unanswered items only. (After a restart: who still holds what.)"""
+    def leased(self, annotator: str | None = None) -> list[Batch]:
+        """Batches that are out, to one annotator or to all, each with its unanswered items only."""
         with self._journal.reading() as ledger:
             return [
                 replace(lease.batch, items=tuple(item for item in lease.batch.items if item in lease.open_items))
                 for lease in ledger.live.values()
+                if annotator in (None, lease.batch.annotator)
             ]
+
+    def n_answered(self, annotator: str) -> int:
+        """How many items this annotator has answered or skipped."""
+        with self._journal.reading() as ledger:
+            return len(ledger.said[ledger.index[annotator]]) if annotator in ledger.index else 0
+
+    def is_known_to(self, annotator: str, item: int) -> bool:
+        """Whether this annotator holds an item, or has answered it."""
+        with self._journal.reading() as ledger:
+            j = ledger.index.get(annotator)
+            return j is not None and (item in ledger.said[j] or item in ledger.held(j))
 
     def refresh(self) -> Estimate:
         """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so.
@@ -286,58 +355,74 @@ class Campaign:
         Raises:
             RuntimeError: called inside `transaction`, which would keep everybody waiting for the inference.
         """
+        with self._refreshing:
+            refresh = self.infer_now()
+            estimate = self._estimates.find(refresh.upto, refresh.digest)
+            return estimate if estimate and self.take(refresh) else self.estimate
+
+    def infer_now(self) -> Refresh:
+        """The first half of a refresh: infers and keeps the estimate, but the log does not tell of it yet.
+
+        Raises:
+            RuntimeError: called inside `transaction`, which would keep everybody waiting for the inference.
+        """
         if self._journal.is_writing():
             raise RuntimeError("refresh() inside transaction() would lock the log for its whole time; call it after.")
         with self._refreshing:
             with self._journal.reading() as ledger:
-                annotations, upto, refreshes = ledger.annotations(), ledger.position, list(ledger.refreshes)
-                of_now = ledger.refreshes_of_now
-            previous = self._estimates.of(of_now[-1]) if of_now else None
-            estimate = self._estimates.infer(annotations, upto, previous)
-            self._estimates.save(estimate)
-            n_annotations = np.bincount(annotations.item, minlength=self.dataset.n_items)
-            status = item_status(estimate.risk, n_annotations, self.prototypes, self.config)
-            with self._journal.writing() as (ledger, append):
-                is_overtaken = len(ledger.refreshes) != len(refreshes)
-                if not is_overtaken:
-                    payload = {
-                        "upto": upto,
-                        "n_annotations": len(annotations),
-                        "confident": int((status == ItemStatus.CONFIDENT).sum()),
-                        "digest": digest(estimate),
-                    }
-                    entry = append(Kind.REFRESHED, payload=payload)
-                    reason = stop_reason(
-                        int((status == ItemStatus.OPEN).sum()),
-                        len(annotations),
-                        self.dataset.n_items - len(self.prototypes),
-                        ledger.confident_history,
-                        self.config,
-                    )
-                    if reason and not ledger.stopped:
-                        append(Kind.STOPPED, payload={"reason": reason.value})
-            if is_overtaken:
-                return self.estimate
-            self._estimates.keep(entry, estimate)
-            return estimate
+                annotations, upto, n_changes = ledger.annotations(), ledger.position, ledger.n_changes
+                n_labels, is_broken, config = ledger.n_labels.copy(), ledger.is_broken, self.config
+                of_now, last = ledger.refreshes_of_now, ledger.last_refresh
+            estimate = self._estimates.infer(annotations, upto, self._estimates.of(of_now[-1]) if of_now else None)
+            digest = self._estimates.save(estimate)
+        status = item_status(estimate.risk, n_labels, self.prototypes, config, is_broken)
+        counts = {name: int((status == name).sum()) for name in ("open", "confident", "exhausted")}
+        risk = float(estimate.risk[status != ItemStatus.KNOWN].mean())
+        return Refresh(upto, last, len(annotations), n_changes, **counts, risk=risk, digest=digest)
 
-    def stop(self, reason: StopReason) -> None:
-        """Ends the campaign; `ask` hands nothing out any more. A campaign that is over stays over for its reason."""
+    def take(self, refresh: Refresh) -> bool:
+        """The second half of a refresh, also of one that another process has inferred: from now on it is the latest.
+
+        Returns:
+            False, and nothing is done, if it was overtaken: by another refresh, other settings, a ban; or if its
+            estimate cannot be found.
+        """
+        is_there = self._estimates.find(refresh.upto, refresh.digest) is not None
         with self._journal.writing() as (ledger, append):
-            if not ledger.stopped:
+            if not is_there or ledger.last_refresh != refresh.previous or ledger.restarted > refresh.upto:
+                return False
+            append(Kind.REFRESHED, payload=asdict(refresh))
+            n_items = self.dataset.n_items - len(self.prototypes)
+            history = ledger.confident_history
+            reason = stop_reason(refresh.open, ledger.n_given, n_items, history, self.config)
+            if reason and not ledger.stopped:
                 append(Kind.STOPPED, payload={"reason": reason.value})
+        self._estimates.forget_others(refresh.upto, refresh.digest)
+        return True
 
     @property
     def estimate(self) -> Estimate:
-        """The estimate of the last refresh; the first use makes the first refresh."""
+        """The estimate of the last refresh; the first use makes the first refresh, unless another process infers."""
         with self._journal.reading() as ledger:
             last = ledger.refreshes_of_now[-1] if ledger.refreshes_of_now else None
+        if self._keeps_estimates:
+            payload = last.payload if last else None
+            found = self._estimates.find(payload["upto"], payload["digest"]) if payload else None
+            return found or self._estimates.at_hand
         return self._estimates.of(last) if last else self.refresh()
 
     @property
     def n_refreshes(self) -> int:
         with self._journal.reading() as ledger:
             return len(ledger.refreshes)
+
+    @property
+    def n_new(self) -> int | None:
+        """Labels given and taken back since the last refresh; none if its estimate is not there and has to be made."""
+        with self._journal.reading() as ledger:
+            last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
+        payload = (last[0].payload or {}) if last else {}
+        return n_new if payload and self._estimates.find(payload["upto"], payload["digest"]) else None
 
     @property
     def refreshed_at(self) -> float | None:
@@ -358,18 +443,20 @@ class Campaign:
         """What the last refresh believed, with the annotations and promises of now."""
         estimate = self.estimate
         with self._journal.reading() as ledger:
-            status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config)
+            status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config, ledger.is_broken)
             is_unknown = status != ItemStatus.KNOWN
             return Status(
                 n_items=int(is_unknown.sum()),
                 n_annotations=ledger.n_annotations,
-                n_new=ledger.n_annotations - ledger.n_refreshed,
+                n_new=ledger.n_new,
                 n_promised=ledger.n_promised,
                 n_open=int((status == ItemStatus.OPEN).sum()),
                 n_confident=int((status == ItemStatus.CONFIDENT).sum()),
                 n_exhausted=int((status == ItemStatus.EXHAUSTED).sum()),
+                n_broken=int((status == ItemStatus.BROKEN).sum()),
                 mean_risk=float(estimate.risk[is_unknown].mean()),
                 stopped=ledger.stopped,
+                is_paused=ledger.is_paused,
             )
 
     def result(self) -> Result:
@@ -377,96 +464,29 @@ class Campaign:
         estimate = self.estimate
         with self._journal.reading() as ledger:
             n_labels = ledger.n_labels.copy()
-            status = item_status(estimate.risk, n_labels, self.prototypes, self.config)
+            status = item_status(estimate.risk, n_labels, self.prototypes, self.config, ledger.is_broken)
             return Result(self.dataset, estimate.label, 1 - estimate.risk, n_labels, status)
 
     def annotations(self) -> Annotations:
-        """All annotations so far, in the order of the log; annotator indices are those of `annotators`."""
+        """All annotations that count, in the order of the log; annotator indices are those of `annotators`."""
         with self._journal.reading() as ledger:
             return ledger.annotations()
 
-    def answers(self) -> Iterator[tuple[str, Answer]]:
-        """Who said what, in the order of the log, skips included; `record` takes them again."""
-        names: list[str] = []
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """What happened, in order, behind a position of the log."""
         with self._journal.log.reading() as connection:
-            for entry in read_entries(connection):
-                if entry.kind == Kind.JOINED:
-                    names.append((entry.payload or {})["name"])
-                elif entry.kind in (Kind.ANSWERED, Kind.SKIPPED):
-                    assert entry.annotator is not None
-                    assert entry.item is not None
-                    yield names[entry.annotator], Answer(entry.item, entry.label, entry.response_ms, entry.answer_id)
+            yield from read_entries(connection, after)
 
-    @property
-    def annotators(self) -> tuple[str, ...]:
-        """Names in the order of joining."""
-        with self._journal.reading() as ledger:
-            return tuple(ledger.names)
+    def answers(self) -> Iterator[tuple[str, Answer]]:
+        """Who said what, in the order of the log, skips included; `record` takes them again.
 
-    def _join(self, names: Sequence[str], ledger: Ledger, append: Append) -> None:
-        if isinstance(names, str):
-            raise DataError(f"{names!r} is one name, not several; give a list of names.")
-        for name in dict.fromkeys(names):
-            if name not in ledger.index:
-                if self.prior_counts.ndim == 3 and len(ledger.names) == len(self.prior_counts):
-                    raise ConfigError(
-                        f"{name!r} cannot join: prior_counts were given for {len(self.prior_counts)} annotators only; "
-                        "give them for one more, or one (K, K) array for everyone."
-                    )
-                append(Kind.JOINED, annotator=len(ledger.names), payload={"name": name})
+        What was undone, and what banned people said, is left out.
+        """
+        return read_answers(self._journal)
 
-    def _plan(
-        self,
-        estimate: Estimate,
-        ledger: Ledger,
-        annotators: Sequence[str],
-        n_batches: int,
-        askable: Mapping[str, IntArray],
-    ) -> list[Assignment]:
-        settings = self.config.sampler
-        is_free = ledger.n_labels < settings.max_per_item
-        is_free[self.prototypes.item] = False
-        is_free[ledger.promised_items()] = False
-        budget = self.config.budget
-        cap = settings.max_per_annotator or self.dataset.n_items
-        present = {name: ledger.index[name] for name in annotators}
-        confusion = estimate.confusion
-        if confusion.n_annotators < len(ledger.names):
-            confusion = replace(confusion, n_annotators=len(ledger.names))
-        return plan(
-            estimate.posterior,
-            estimate.risk,
-            confusion,
-            is_free,
-            [Workload(j, ledger.asked(j), cap - ledger.n_asked(j), askable.get(name)) for name, j in present.items()],
-            n_batches,
-            self.config.batch_size,
-            None if budget is None else budget - ledger.n_annotations - ledger.n_promised,
-            self.config.max_risk,
-            settings,
-            rng=generator(self.seed, "ask", ledger.position),
-            answer_power=self.config.aggregator.answer_power,
-        )
-
-    def _check_askable(self, name: str, items: IntArray) -> None:
-        N = self.dataset.n_items
-        if len(items) and not 0 <= items.min() <= items.max() < N:
-            raise DataError(
-                f"{name!r} cannot be asked about items {items.min()} to {items.max()}; give indices from 0 to {N - 1}."
-            )
-
-    def _check_same_parts(self, learner: Learner | NetworkMaker | None) -> None:
-        if self._features.fingerprint != self._parts.fingerprint:
-            raise DataError(
-                f"These features ({self._features.values.shape}) are not those the campaign was made with; "
-                "open it with the same file."
-            )
-        given = "" if learner is None else name_of(learner)
-        if given != self._parts.learner:
-            raise ConfigError(
-                f"The campaign was made with {self._parts.learner or 'the built-in learner'}, "
-                f"not {given or 'the built-in learner'}; open it with the same."
-            )
+    def _check_same_parts(self, learner: Learner | NetworkMaker | None, gold: IntArray) -> None:
+        self._parts.check_same(self._features, "" if learner is None else name_of(learner))
+        self._parts.check_gold(gold)
 
 
 @contextmanager
@@ -476,14 +496,3 @@ def _closed_if_it_fails(log: Log) -> Iterator[Log]:
     except Exception:
         log.close()
         raise
-
-
-def _check_learner(parts: Parts, given: Learner | NetworkMaker | None, features: Features) -> Learner | NetworkMaker:
-    """The learner of these parts, tried; raises ConfigError if it does not fit."""
-    settings = parts.config.learner
-    if given is not None and settings.algo != "mlp":
-        means = "no learner" if settings.algo == "dummy" else "the one of learner.module"
-        raise ConfigError(f"learner.algo={settings.algo} means {means}, but one was given; set learner.algo=mlp.")
-    chosen = choose_learner(settings, given, features.values.shape[1], parts.dataset.n_classes)
-    check_settings(settings, parts.prototypes, chosen)
-    return chosen

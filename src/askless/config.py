@@ -20,6 +20,19 @@ from askless.settings import CampaignConfig, SimulationConfig
 
 Model = TypeVar("Model", bound=BaseModel)
 
+CHANGEABLE = (
+    "max_risk",
+    "batch_size",
+    "budget",
+    "lease_seconds",
+    "sampler.max_per_item",
+    "sampler.max_per_annotator",
+    "annotators.gold_rate",
+    "annotators.n_qualification",
+    "annotators.qualification_share",
+)
+"""Settings that no inference depends on, so that they can change while a campaign is under way."""
+
 GROUPS = ("experiment", "learner_method", "simulation")
 
 
@@ -58,7 +71,8 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None, *, table: s
     Raises:
         ConfigError: an override without `=`, an unreadable file, an unknown key or value.
     """
-    given = _read_toml(file, table) if file else {}
+    read = read_toml(file) if file else {}
+    given = _in_own_words(read if table is None else read.get(table, {}))
     for text in overrides:
         given |= _parse_override(text)
     settings: dict[str, Any] = {}
@@ -69,6 +83,22 @@ def compose(overrides: Iterable[str] = (), file: Path | None = None, *, table: s
     if given.get("hyperparams") == "tuned":
         settings |= _tuned(given.get("experiment"), (settings | given).get("learner.semi_supervised", "none"))
     return _validated(SimulationConfig, _nested(settings | given))
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """All tables of a file.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(
+            f"The configuration file {file} cannot be read ({error.strerror}); check its path."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from error
 
 
 def config_from_settings(settings: dict[str, Any]) -> SimulationConfig:
@@ -86,6 +116,19 @@ def settings_table(overrides: Iterable[str]) -> dict[str, Any]:
     for text in overrides:
         given |= _parse_override(text)
     return _nested({key: "none" if value is None else value for key, value in given.items()})
+
+
+def change(config: CampaignConfig, settings: Mapping[str, Any]) -> CampaignConfig:
+    """The same with other values for some of `CHANGEABLE`; groups may be given as tables or with dots.
+
+    Raises:
+        ConfigError: another setting, or a value that is not allowed.
+    """
+    changes = dict(_flat(settings))
+    for key in changes:
+        if key not in CHANGEABLE:
+            raise ConfigError(f"{key} cannot change while a campaign is under way; {choose(key, CHANGEABLE)}")
+    return _validated(CampaignConfig, _nested(dict(_flat(config.model_dump())) | changes))
 
 
 def describe_settings() -> Iterator[tuple[str, str, str, str]]:
@@ -130,18 +173,6 @@ def _tuned(experiment: str | None, semi_supervised: str) -> dict[str, Any]:
         )
     prefix = f"{experiment}.{semi_supervised}."
     return {f"learner.{key.removeprefix(prefix)}": value for key, value in tuned.items() if key.startswith(prefix)}
-
-
-def _read_toml(file: Path, table: str | None) -> dict[str, Any]:
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-        return _in_own_words(settings if table is None else settings.get(table, {}))
-    except OSError as error:
-        raise ConfigError(
-            f"The configuration file {file} cannot be read ({error.strerror}); check its path."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The configuration file {file} is not valid TOML: {error}.") from error
 
 
 def _parse_override(text: str) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Which learner a campaign works with: the one that was given, or the one that its settings name."""
 
 from askless.core.learner import Learner, NetworkMaker
+from askless.core.machine import check_settings
 from askless.core.tanh_network import TanhNetwork
 from askless.errors import ConfigError
 from askless.randomness import generator
 from askless.settings import LearnerSettings
+from askless.types import Dataset, Features, Prototypes
 
 
 def choose_learner(
@@ -29,3 +31,23 @@ def choose_learner(
     if not isinstance(learner, Learner):
         learner(n_dimensions, n_classes, settings, generator(0, "trial"))
     return learner
+
+
+def check_learner(
+    settings: LearnerSettings,
+    given: Learner | NetworkMaker | None,
+    prototypes: Prototypes,
+    features: Features,
+    dataset: Dataset,
+) -> Learner | NetworkMaker:
+    """As `choose_learner`, for what is not yet in a log.
+
+    Raises:
+        ConfigError: likewise; or what was given, the settings and the prototypes do not fit together.
+    """
+    if given is not None and settings.algo != "mlp":
+        means = "no learner" if settings.algo == "dummy" else "the one of learner.module"
+        raise ConfigError(f"learner.algo={settings.algo} means {means}, but one was given; set learner.algo=mlp.")
+    chosen = choose_learner(settings, given, features.values.shape[1], dataset.n_classes)
+    check_settings(settings, prototypes, chosen)
+    return chosen

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
@@ -14,9 +15,9 @@ import numpy as np
 from askless.core.confusion import check_prior_counts, prior_counts
 from askless.errors import ConfigError, DataError
 from askless.settings import CampaignConfig
-from askless.store.entries import Kind
+from askless.store.entries import Entry, Kind
 from askless.store.log import Log, read_entries, read_header, read_items
-from askless.types import Dataset, Features, FloatArray, Prototypes
+from askless.types import Dataset, Features, FloatArray, IntArray, Prototypes
 
 Addition = dict[str, Any]
 """Payload of an `extended` entry, see `store.entries.Kind`."""
@@ -34,6 +35,7 @@ class Parts:
         prior_counts: (K, K) or (J, K, K).
         fingerprint: of the features.
         learner: name of the learner that was plugged in, or nothing.
+        n_extensions: so many times the campaign has gained something.
     """
 
     dataset: Dataset
@@ -43,6 +45,7 @@ class Parts:
     prior_counts: FloatArray
     fingerprint: str
     learner: str = ""
+    n_extensions: int = 0
 
     @classmethod
     def of_new_campaign(
@@ -73,11 +76,11 @@ class Parts:
 
     @classmethod
     def history(cls, log: Log) -> list["Parts"]:
-        """The parts that a log was begun with, and those after each of its extensions."""
+        """The parts that a log was begun with, and those after each extension and each change of settings."""
         with log.reading() as connection:
             header = read_header(connection)
             dataset, prototypes = read_items(connection, tuple(json.loads(header["classes"])))
-            extensions = list(read_entries(connection, kind=Kind.EXTENDED))
+            entries = [*read_entries(connection, kind=Kind.EXTENDED), *read_entries(connection, kind=Kind.CHANGED)]
         first = cls(
             dataset,
             prototypes,
@@ -87,7 +90,8 @@ class Parts:
             header["features"].decode(),
             header["learner"].decode(),
         )
-        return list(accumulate((entry.payload or {} for entry in extensions), Parts.after, initial=first))
+        entries.sort(key=attrgetter("position"))
+        return list(accumulate(entries, Parts.after, initial=first))
 
     def to_header(self) -> dict[str, bytes]:
         """What the head of a log keeps of them; the items have a table of their own."""
@@ -137,7 +141,14 @@ class Parts:
             )
         return addition if any(addition.values()) else None
 
-    def after(self, addition: Addition) -> "Parts":
+    def after(self, entry: Entry) -> "Parts":
+        """The parts behind an `extended` or a `changed` entry."""
+        payload = entry.payload or {}
+        if entry.kind is Kind.CHANGED:
+            return replace(self, config=CampaignConfig.model_validate(payload["config"]))
+        return self.with_addition(payload)
+
+    def with_addition(self, addition: Addition) -> "Parts":
         """The parts that an addition leads to."""
         images = (
             None if self.dataset.images is None else [*self.dataset.images, *(pair[1] for pair in addition["items"])]
@@ -157,7 +168,32 @@ class Parts:
             config=config,
             prior_counts=prior_counts(config.prior, dataset.n_classes) if is_prior_new else self.prior_counts,
             fingerprint=addition["features"] or self.fingerprint,
+            n_extensions=self.n_extensions + 1,
         )
+
+    def known_labels(self, items: IntArray) -> dict[int, int]:
+        """The label of each of these items whose label is known."""
+        known = dict(zip(self.prototypes.item.tolist(), self.prototypes.label.tolist(), strict=True))
+        return {item: known[item] for item in items.tolist() if item in known}
+
+    def check_gold(self, gold: IntArray) -> None:
+        """Raises DataError if the label of one of these items is not known."""
+        for item in np.setdiff1d(gold, self.prototypes.item).tolist():
+            raise DataError(f"Item {item} is gold, but its label is not known; give it among the prototypes too.")
+
+    def check_same(self, features: Features, learner: str) -> None:
+        """Raises DataError for other features than those of the campaign, ConfigError for another learner (its name,
+        or nothing for the built-in one)."""
+        if features.fingerprint != self.fingerprint:
+            raise DataError(
+                f"These features ({features.values.shape}) are not those the campaign was made with; "
+                "open it with the same file."
+            )
+        if learner != self.learner:
+            raise ConfigError(
+                f"The campaign was made with {self.learner or 'the built-in learner'}, "
+                f"not {learner or 'the built-in learner'}; open it with the same."
+            )
 
     @property
     def _has_prior_of_its_settings(self) -> bool:

@@ -23,15 +23,44 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Refresh:
+    """What one inference came to, in plain numbers: it can be sent to another process and is kept in the log.
+
+    Args:
+        upto: log position of the last entry that it has looked at.
+        previous: log position of the refresh that it builds on; 0 for none.
+        n_annotations: labels that it has looked at.
+        n_changes: labels given and taken back until then.
+        open: number of open items.
+        confident: of items below the risk.
+        exhausted: of risky items with all their labels.
+        risk: mean over the items to label.
+        digest: of its labels and risks.
+    """
+
+    upto: int
+    previous: int
+    n_annotations: int
+    n_changes: int
+    open: int
+    confident: int
+    exhausted: int
+    risk: float
+    digest: str
+
+
+@dataclass(frozen=True)
 class Status:
     """Where a campaign stands after its last refresh.
 
     Args:
-        n_items: items to label, that is without prototypes; the sum of open, confident and exhausted ones.
-        n_annotations: labels so far, `n_new` of them since the last refresh.
+        n_items: items to label, that is without prototypes; the sum of open, confident, exhausted and broken ones.
+        n_annotations: labels so far that count.
+        n_new: labels given and taken back since the last refresh.
         n_promised: items in batches that are out.
         mean_risk: over the items to label.
         stopped: why the campaign is over, or none.
+        is_paused: nothing is handed out for now.
     """
 
     n_items: int
@@ -41,8 +70,10 @@ class Status:
     n_open: int
     n_confident: int
     n_exhausted: int
+    n_broken: int
     mean_risk: float
     stopped: str | None
+    is_paused: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -149,6 +149,16 @@ class SamplerSettings(_Settings):
     )
 
 
+class AnnotatorSettings(_Settings):
+    """How people are tested with gold, if the campaign has any."""
+
+    gold_rate: float = Field(0.05, ge=0, lt=1, description="share of questions whose answer is known (gold)")
+    n_qualification: int = Field(0, ge=0, description="gold items that come first; 0: none")
+    qualification_share: float = Field(
+        0.7, ge=0, le=1, description="share of them that must be right; who has fewer is asked nothing more"
+    )
+
+
 class CampaignConfig(_Settings):
     """All that a campaign needs to know beside its data."""
 
@@ -162,6 +172,7 @@ class CampaignConfig(_Settings):
     prior: PriorSettings = PriorSettings()
     learner: LearnerSettings = LearnerSettings()
     sampler: SamplerSettings = SamplerSettings()
+    annotators: AnnotatorSettings = AnnotatorSettings()
 
     @model_validator(mode="after")
     def _majority_vote_has_no_machine(self) -> Self:

@@ -7,19 +7,22 @@ Axes: N items, J annotators, K classes, M annotations, P prototypes, D feature d
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
-from askless.errors import AnswerError, DataError
+from askless.errors import AnswerError, ConfigError, DataError
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 Float32Array: TypeAlias = npt.NDArray[np.float32]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+Role: TypeAlias = Literal["annotator", "viewer", "admin"]
 
 ROWS_PER_BLOCK = 8192
 
@@ -236,7 +239,7 @@ class Confusion:
     def with_counts(self, counts: FloatArray) -> "Confusion":
         """The same people and prior with other counts (Q, K); what depends on the prior alone is not computed again."""
         changed = replace(self, counts=counts)
-        of_prior = ("prior_totals", "prior_diagonal", "pair_prior", "_first_pairs")
+        of_prior = ("prior_totals", "prior_diagonal", "pair_prior", "_pairs_of_annotators")
         changed.__dict__.update({name: self.__dict__[name] for name in of_prior if name in self.__dict__})
         return changed
 
@@ -259,16 +262,13 @@ class Confusion:
     @cached_property
     def row_totals(self) -> FloatArray:
         """(J, K): prior and seen counts of each annotator for each true class."""
-        totals = self.prior_totals.copy()
-        if len(self.annotator):
-            totals[self.annotator[self._first_pairs]] += np.add.reduceat(self.counts, self._first_pairs, axis=0)
-        return totals
+        return self.prior_totals + np.asarray(self._pairs_of_annotators @ self.counts, np.float64)
 
     @cached_property
     def pair_probabilities(self) -> FloatArray:
         """(Q, K): for each pair, P(the annotator says this label | truth y)."""
         probabilities = self.pair_prior + self.counts
-        probabilities /= self.row_totals[self.annotator]
+        probabilities /= self.row_totals.take(self.annotator, axis=0)
         return probabilities
 
     @cached_property
@@ -289,9 +289,11 @@ class Confusion:
         return np.asarray((self.prior_totals - self.prior_diagonal) / wrong)
 
     @cached_property
-    def _first_pairs(self) -> IntArray:
-        """Where the pairs of each annotator begin."""
-        return np.flatnonzero(np.diff(self.annotator, prepend=-1))
+    def _pairs_of_annotators(self) -> sparse.csr_array[np.float64]:
+        """(J, Q): 1 where a pair is of an annotator."""
+        Q = len(self.annotator)
+        ends = np.searchsorted(self.annotator, np.arange(self.n_annotators + 1))
+        return sparse.csr_array((np.ones(Q), np.arange(Q), ends), shape=(self.n_annotators, Q))
 
     def matrices(self, annotator: Sequence[int] | IntArray) -> FloatArray:
         """(len(annotator), K, K): the confusion matrices of some annotators."""
@@ -367,6 +369,15 @@ class Batch:
     lease_end: float
 
 
+class SkipReason(StrEnum):
+    """Why an annotator gave no label: did not want to; could not tell; it is no class; there is nothing to see."""
+
+    SKIP = "skip"
+    UNSURE = "unsure"
+    NONE_OF_THESE = "none_of_these"
+    BROKEN = "broken"
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an annotator did with one item of a batch.
@@ -375,16 +386,19 @@ class Answer:
         item: index of the item.
         label: index of the class; none if the annotator skipped the item.
         response_ms: time from showing the item to the answer, in milliseconds.
-        id: 16 bytes made by the client, so that a repeated delivery is known as such.
+        id: 16 bytes made by the client, so that a repeated delivery is known as such, and the answer can be undone.
+        reason: of an answer without a label; none stands for `SkipReason.SKIP` there.
 
     Raises:
-        AnswerError: a number that is not whole or has no place in a log, an id that is not 16 bytes.
+        AnswerError: a number that is not whole or has no place in a log, an id that is not 16 bytes, a reason that
+            does not exist or stands beside a label.
     """
 
     item: int
     label: int | None
     response_ms: int | None = None
     id: bytes | None = None
+    reason: SkipReason | None = None
 
     def __post_init__(self) -> None:
         for name in ("item", "label", "response_ms"):
@@ -393,6 +407,40 @@ class Answer:
                 object.__setattr__(self, name, _whole_number(value, f"{name} of an answer"))
         if self.id is not None and not (isinstance(self.id, bytes) and len(self.id) == 16):
             raise AnswerError(f"The id of an answer must be 16 bytes, not {self.id!r}; take uuid.uuid4().bytes.")
+        if self.label is None:
+            object.__setattr__(self, "reason", _known_reason(self.reason or SkipReason.SKIP))
+        elif self.reason is not None:
+            raise AnswerError(f"An answer has a label or a reason, not label {self.label} and {self.reason!r}.")
+
+    @property
+    def said(self) -> int | SkipReason:
+        """The label, or why there is none."""
+        return self.label if self.reason is None else self.reason  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """Somebody's way in: who they are and what they may do.
+
+    Args:
+        id: log position of the invitation.
+        name: of the annotator, or whoever looks on.
+        role: annotator: answers; viewer: sees how things stand; admin: decides.
+        ends: when, in seconds of the campaign's clock; none: never.
+        is_revoked: taken back.
+    """
+
+    id: int
+    name: str
+    role: Role
+    ends: float | None = None
+    is_revoked: bool = False
+
+    def __post_init__(self) -> None:
+        if self.role not in get_args(Role):
+            raise ConfigError(f"role={self.role!r} is not known; allowed: {', '.join(get_args(Role))}.")
+        if not self.name or not self.name.isprintable():
+            raise ConfigError(f"{self.name!r} is no name; give one of letters that can be printed.")
 
 
 def _check_chances(prior: npt.NDArray[Any], n_items: int) -> None:
@@ -411,6 +459,13 @@ def _whole_number(value: Any, what: str) -> int:
     if not isinstance(value, int | np.integer) or not -(2**63) <= value < 2**63:
         raise AnswerError(f"The {what} must be a whole number, not {value!r}.")
     return int(value)
+
+
+def _known_reason(reason: str) -> SkipReason:
+    try:
+        return SkipReason(reason)
+    except ValueError:
+        raise AnswerError(f"reason={reason!r} is not known; allowed: {', '.join(SkipReason)}.") from None
 
 
 def _refuse_repeats(what: str, values: Sequence[Any]) -> None:

@@ -1,7 +1,9 @@
 """A campaign folder at work: its log opened or begun, and what was found in it."""
 
 import json
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +13,25 @@ from askless.campaign import Campaign
 from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
+from askless.data.lock import hold
 from askless.data.table import AnnotationTable
-from askless.errors import DataError
+from askless.errors import DataError, StoreError
 from askless.parts import Parts
 from askless.settings import LearnerSettings
-from askless.store.log import open_log
+from askless.store.log import has_log, open_log
 from askless.types import Annotations, Features, Prototypes
 
 
-def open_campaign(folder: Path) -> Campaign:
+def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callable[[], float] = time.time) -> Campaign:
     """The campaign of a folder that `askless init` made; its log is begun at the first use.
 
     Without features.npy the method of the settings goes without its machine until there is one. A machine that should
     be validated on prototypes, of which there are none, is cross-validated (`cv_3`) instead. What `askless add` or
-    `askless embed` has made since then is taken up; other settings are those that the log was begun with.
+    `askless embed` has made since then is taken up; other settings are those of the log.
+
+    Args:
+        folder: of the campaign.
+        keeps_estimates, clock: see `Campaign.create`.
 
     Raises:
         DataError: items, classes or features cannot be used, or old ones are not as they were.
@@ -34,12 +41,24 @@ def open_campaign(folder: Path) -> Campaign:
     place = CampaignFolder(folder)
     dataset, prototypes, settings = place.dataset(), _known_items(place), place.read_config()
     has_features = place.features.exists()
+    given: dict[str, Any] = {
+        "gold": place.gold().item,
+        "keeps_estimates": keeps_estimates,
+        "clock": clock,
+        "folder": place.root,
+    }
     learner = _fitting(settings.campaign.learner, has_features, prototypes)
-    if not place.log.exists():
+    store = place.store
+    if not has_log(store):
+        _check_no_other_log(place)
         features = _features(place, dataset.n_items)
         config = settings.campaign.model_copy(update={"learner": learner})
-        return Campaign.create(place.log, dataset, features, config, prototypes=prototypes, seed=settings.seed)
-    with closing(open_log(place.log)) as log:
+        try:
+            return Campaign.create(store, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
+        except StoreError:
+            if not has_log(store):  # otherwise another process has begun it meanwhile
+                raise
+    with closing(open_log(store)) as log:
         config = Parts.history(log)[-1].config
     if config.learner.algo == "dummy":
         config = config.model_copy(update={"learner": learner})
@@ -48,18 +67,69 @@ def open_campaign(folder: Path) -> Campaign:
             f"{place.features}, by which the machine of this campaign learns, is gone; bring it back, or make it anew "
             "by `askless embed`."
         )
-    return Campaign.extend(place.log, dataset, _features(place, dataset.n_items), prototypes=prototypes, config=config)
+    features = _features(place, dataset.n_items)
+    return Campaign.extend(store, dataset, features, prototypes=prototypes, config=config, **given)
+
+
+class ServedError(StoreError):
+    """Another process has the log of this campaign for writing."""
+
+
+@contextmanager
+def alone(place: CampaignFolder) -> Iterator[None]:
+    """Inside, no other process writes to the log, unless that is in PostgreSQL, where several may.
+
+    Raises:
+        DataError: there is no campaign.
+        ServedError: another process has it.
+    """
+    if not place.items.exists():
+        place.read_items()  # says what is wrong
+    if place.store != place.log:
+        yield
+        return
+    served = f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
+    with hold(place.serving_lock, ServedError(served)):
+        yield
+
+
+@contextmanager
+def open_or_look(folder: Path) -> Iterator[tuple[Campaign, bool]]:
+    """The campaign, and whether it may be written to: while another process serves it, it can be looked at only."""
+    try:
+        with alone(CampaignFolder(folder)), closing(open_campaign(folder)) as campaign:
+            yield campaign, True
+    except ServedError:
+        with closing(open_beside(folder)) as campaign:
+            yield campaign, False
+
+
+def open_beside(folder: Path) -> Campaign:
+    """As `open_campaign`, while another process has the log: what is new in the folder is left for that one to take up.
+
+    Raises:
+        DataError: the features are not those that the other process works with.
+        StoreError: the log cannot be used.
+    """
+    place = CampaignFolder(folder)
+    features = _features(place, len(place.read_items()))
+    return Campaign.open(place.store, features, keeps_estimates=True, folder=place.root)
 
 
 def take_outcome(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
-    """What the campaign has found, after a refresh if answers came in since the last one.
+    """What the campaign has found, after a refresh if answers came in since the last one; see `outcome_of`."""
+    if campaign.status().n_new:
+        campaign.refresh()
+    return outcome_of(campaign, name, licences)
+
+
+def outcome_of(campaign: Campaign, name: str, licences: tuple[str, ...] = ()) -> Outcome:
+    """What the campaign has found as of its last refresh.
 
     Args:
         name: of the campaign, for its dataset card.
         licences: see `Outcome`.
     """
-    if campaign.status().n_new:
-        campaign.refresh()
     estimate = campaign.estimate
     return Outcome(
         name,
@@ -108,6 +178,14 @@ def annotation_table(campaign: Campaign) -> AnnotationTable:
         dataset.classes,
         0,
     )
+
+
+def _check_no_other_log(place: CampaignFolder) -> None:
+    if place.log.exists():
+        raise DataError(
+            f"The answers of this campaign are in {place.log}, but {place.settings} names another store, which has "
+            "none; take `store` out of it again, or make another campaign."
+        )
 
 
 def _fitting(learner: LearnerSettings, has_features: bool, prototypes: Prototypes) -> LearnerSettings:

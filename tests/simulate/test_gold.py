@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_simulation import configure, until_it_lives, write_folder
+from small_simulation import configure, write_folder
 
 from askless.core.confusion import gold_prior_counts
 from askless.errors import ConfigError
@@ -17,6 +17,7 @@ from askless.simulate.experiment import Row
 from askless.simulate.gold import ask_gold
 from askless.simulate.run import simulate
 from askless.simulate.sources import Source, load
+from killing import until_it_lives
 from small_campaign import read_file
 
 GOLD = ["learner_method=ds_model", "gold.n_per_class=2"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_crowd import SEEDS, assert_distributions, labels
-from small_simulation import configure, until_it_lives, write_folder
+from small_simulation import configure, write_folder
 
 from askless.campaign import Campaign
 from askless.config import compose
@@ -21,6 +21,7 @@ from askless.simulate.replay import CountsCrowd, RecordedCrowd, replay_counts, r
 from askless.simulate.run import simulate
 from askless.simulate.sources import load
 from askless.types import Answer, Batch
+from killing import until_it_lives
 
 TRUTH = np.array([0, 0, 1, 1, 2])
 

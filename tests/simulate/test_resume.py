@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tomli_w
-from small_simulation import PRESETS, Killed, configure, killed_at, until_it_lives, write_folder
+from small_simulation import PRESETS, configure, write_folder
 
 from askless.campaign import Campaign
 from askless.settings import SimulationConfig
@@ -25,6 +25,7 @@ from askless.simulate.run import simulate
 from askless.simulate.sources import Source, load
 from askless.store.entries import Entry, Kind
 from askless.types import Estimate
+from killing import Killed, killed_at, until_it_lives
 from small_campaign import assert_same, assert_same_estimate, fold, read, read_file
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_simulation import PRESETS, Killed, configure, killed_at, write_folder
+from small_simulation import PRESETS, configure, write_folder
 
 from askless import __version__
 from askless.errors import AsklessError, ConfigError, DataError, StoreError
@@ -16,6 +16,7 @@ from askless.simulate import run
 from askless.simulate.experiment import Row
 from askless.simulate.folder import alone
 from askless.simulate.run import read_config, simulate
+from killing import Killed, killed_at
 from small_campaign import read_file
 
 pytestmark = pytest.mark.slow

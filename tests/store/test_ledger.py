@@ -9,6 +9,7 @@ import pytest
 from askless.errors import StoreError
 from askless.store.entries import Entry, Kind
 from askless.store.ledger import Ledger
+from askless.types import SkipReason
 from small_campaign import fold
 
 
@@ -57,7 +58,7 @@ def counts(ledger: Ledger) -> tuple[int, int, list[int], list[int]]:
 
 def test_an_empty_ledger() -> None:
     ledger = Ledger(6, 3)
-    assert (ledger.names, ledger.n_promised, ledger.n_refreshed, ledger.stopped) == ([], 0, 0, None)
+    assert (ledger.names, ledger.n_promised, ledger.n_new, ledger.stopped) == ([], 0, 0, None)
     assert len(ledger.annotations()) == ledger.annotations().n_annotators == 0
     assert ledger.promised_items().dtype == np.int64
     assert counts(ledger) == (0, 0, [0] * 6, [])
@@ -84,7 +85,7 @@ def test_answered(log: Writer) -> None:
     batch = log.lease(1, 4, 0)
     log.answer(batch, 0, 2, b"a" * 16)
     assert counts(log.ledger) == (1, 0, [1, 0, 0, 0, 0, 0], [4])
-    assert log.ledger.answer_ids == {b"a" * 16: (1, 0)}
+    assert log.ledger.answer_ids == {b"a" * 16: (1, 0, batch, 4)}
     assert log.ledger.asked(1).tolist() == [0]
     assert log.ledger.n_asked(1) == 2
     log.answer(batch, 4, 1)
@@ -100,9 +101,9 @@ def test_skipped_is_no_annotation_but_an_answer(log: Writer) -> None:
     batch = log.lease(0, 3)
     log.answer(batch, 3, None, b"s" * 16)
     assert counts(log.ledger) == (0, 0, [0] * 6, [])
-    assert log.ledger.said == [{3: None}, {}]
+    assert log.ledger.said == [{3: SkipReason.SKIP}, {}]
     assert log.ledger.asked(0).tolist() == [3]
-    assert log.ledger.answer_ids == {b"s" * 16: (0, 3)}
+    assert log.ledger.answer_ids == {b"s" * 16: (0, 3, batch, 4)}
     assert log.ledger.live == {}
 
 
@@ -143,7 +144,7 @@ def test_refreshed_and_stopped(log: Writer) -> None:
     log.refresh(0, 2)
     log.refresh(7, 5)
     assert log.ledger.confident_history == [2, 5]
-    assert log.ledger.n_refreshed == 7
+    assert log.ledger.n_new == -7
     log.add(Kind.STOPPED, payload={"reason": "budget"})
     assert log.ledger.stopped == "budget"
 

@@ -13,12 +13,22 @@ from askless.cli.terminal import new_app, out
 from askless.errors import AsklessError
 
 COMMANDS = {
+    "quickstart": "From a folder of images to a page where people answer, in one command.",
     "init": "Make a campaign from a folder of images and the names of the classes.",
     "add": "Bring new images, classes and known labels into a campaign.",
     "embed": "Make the features of a campaign: what the machine sees of each image.",
     "models": "List the models that can make features, and what they cost to run here.",
     "demo": "Label 1,697 digits with 30 simulated annotators in three ways and compare what each needs.",
     "simulate": "Let simulated annotators label a set whose truth is known, and report what it cost.",
+    "serve": "Let people answer in their browsers.",
+    "invite": "Make personal links for people, list them, or take one back.",
+    "status": "Say how far a campaign is.",
+    "annotators": "List who answers, how much, how fast and how well; ban somebody.",
+    "pause": "Hand nothing out for now.",
+    "resume": "Hand out again after a pause.",
+    "rebuild": "Make everything derived anew from the log, and say whether it is what was kept.",
+    "backup": "Copy the log and the small files of a campaign, also while it is served.",
+    "doctor": "Say whether askless and a campaign are in order.",
     "report": "Write one self-contained HTML page about one run, or several side by side.",
     "aggregate": "Find the labels of a table of annotations that is there already, or of a campaign.",
     "import": "Record answers that people gave elsewhere.",

@@ -2,7 +2,6 @@
 
 import json
 import time
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from askless.data.table import AnnotationTable, read_annotations, read_truth, wr
 from askless.errors import ConfigError
 from askless.estimators import METHODS, MajorityVote
 from askless.metrics import score
-from askless.workspace import annotation_table, open_campaign
+from askless.workspace import annotation_table, open_or_look
 
 app = new_app()
 
@@ -74,7 +73,7 @@ def aggregate(
 
 
 def _read_campaign(folder: Path) -> AnnotationTable:
-    with closing(open_campaign(folder)) as campaign:
+    with open_or_look(folder) as (campaign, _):
         return annotation_table(campaign)
 
 

@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from askless.campaign import Campaign
 from askless.cli.terminal import new_app, note
 from askless.data.labels_out.folder import write_export
 from askless.data.labels_out.formats import FORMATS, find_format
 from askless.data.labels_out.item_images import Way, place_image
-from askless.data.labels_out.outcome import DecidedBy
+from askless.data.labels_out.outcome import DecidedBy, Outcome
 from askless.errors import ConfigError
 from askless.simulate.run import open_run
-from askless.workspace import feature_licences, open_campaign, take_outcome
+from askless.workspace import feature_licences, open_or_look, outcome_of, take_outcome
 
 app = new_app()
 
@@ -45,9 +44,7 @@ def export(
     folder = folder or campaign / "exports" / form
     if campaign.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"{folder} holds the campaign itself; choose another folder by --out.")
-    with closing(_open(campaign)) as opened:
-        licences = () if _is_run(campaign) else feature_licences(campaign)
-        outcome = take_outcome(opened, campaign.resolve().name, licences)
+    outcome = _outcome_of_run(campaign) if _is_run(campaign) else _outcome(campaign)
     images = outcome.result.dataset.images or ()
     n_files = write_export(
         folder,
@@ -67,8 +64,17 @@ def export(
         print(f"Written: {folder} ({n_files} files)")
 
 
-def _open(folder: Path) -> Campaign:
-    return open_run(folder) if _is_run(folder) else open_campaign(folder)
+def _outcome_of_run(folder: Path) -> Outcome:
+    with closing(open_run(folder)) as campaign:
+        return take_outcome(campaign, folder.resolve().name)
+
+
+def _outcome(folder: Path) -> Outcome:
+    with open_or_look(folder) as (campaign, is_alone):
+        if not is_alone:
+            note("The campaign is served: labels are those of its last inference.")
+        found = take_outcome if is_alone else outcome_of
+        return found(campaign, folder.resolve().name, feature_licences(folder))
 
 
 def _is_run(folder: Path) -> bool:

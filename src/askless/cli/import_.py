@@ -13,7 +13,7 @@ from askless.cli.terminal import new_app, note, out
 from askless.data.answers_in.formats import READERS, read_answers
 from askless.data.folder import CampaignFolder
 from askless.importing import ImportReport, import_answers
-from askless.workspace import open_campaign
+from askless.workspace import alone, open_campaign
 
 app = new_app()
 
@@ -35,7 +35,7 @@ def import_command(
     For example: askless import birds answers.csv. Importing the same file again changes nothing.
     """
     answers = read_answers(file, form)
-    with closing(open_campaign(campaign)) as opened:
+    with alone(CampaignFolder(campaign)), closing(open_campaign(campaign)) as opened:
         names = CampaignFolder(campaign).class_index()
         report = import_answers(opened, answers, names, _say_how_far())
     for row, reason in report.problems[:N_SHOWN]:

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from askless.cli.intake import take_in, use_of
+from askless.cli.intake import Store, take_in, use_of
 from askless.cli.terminal import new_app
 from askless.data.classes import parse_classes
 from askless.data.folder import CampaignFolder
 from askless.data.intake import init
+from askless.store.postgres import address_of_folder
 
 app = new_app()
 
@@ -22,6 +23,7 @@ def init_command(
     classes: Annotated[str | None, typer.Option(help="Names between commas, or a .txt or .json file.")] = None,
     labels_are: Annotated[str, typer.Option(help="Use folder names and other labels as: prototype, gold.")] = "",
     no_other: Annotated[bool, typer.Option("--no-other", help="Leave out the class for what is none of them.")] = False,
+    store: Store = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Make a campaign from images: every file is looked at once, and used or reported by name.
@@ -39,6 +41,7 @@ def init_command(
             labels_are=use_of(labels_are),
             has_other=not no_other,
             settings=settings or (),
+            store=address_of_folder(store, campaign) if store else "",
             on_progress=on_progress,
         ),
         as_json=as_json,

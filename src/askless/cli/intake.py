@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -14,6 +15,10 @@ from askless.cli.terminal import note, out
 from askless.data.intake import Intake, Progress
 from askless.data.item_table import Use, find_use
 from askless.errors import ConfigError
+
+Store = Annotated[
+    str, typer.Option(envvar="ASKLESS_STORE", help="Keep answers in PostgreSQL: postgresql://user@host/database.")
+]
 
 
 def take_in(campaign: Path, run: Callable[[Progress], Intake], *, as_json: bool) -> None:

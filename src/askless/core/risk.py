@@ -7,16 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from askless.settings import CampaignConfig
-from askless.types import FloatArray, IntArray, Prototypes
+from askless.types import BoolArray, FloatArray, IntArray, Prototypes
 
 
 class ItemStatus(StrEnum):
     """open: to be asked about; confident: risk below `max_risk`; exhausted: risky, but asked about often
-    enough; known: a prototype."""
+    enough; broken: people say that there is nothing to see; known: a prototype."""
 
     OPEN = "open"
     CONFIDENT = "confident"
     EXHAUSTED = "exhausted"
+    BROKEN = "broken"
     KNOWN = "known"
 
 
@@ -31,12 +32,19 @@ class StopReason(StrEnum):
 
 
 def item_status(
-    risk: FloatArray, n_annotations: IntArray, prototypes: Prototypes, config: CampaignConfig
+    risk: FloatArray,
+    n_annotations: IntArray,
+    prototypes: Prototypes,
+    config: CampaignConfig,
+    is_broken: BoolArray | None = None,
 ) -> npt.NDArray[np.str_]:
-    """(N,) values of `ItemStatus`, from the risk (N,) of each item and the number of labels (N,) it has."""
+    """(N,) values of `ItemStatus`, from the risk (N,) of each item, the number of labels (N,) it has, and whether
+    people call it broken (N,)."""
     is_exhausted = n_annotations >= config.sampler.max_per_item
     status = np.where(is_exhausted, ItemStatus.EXHAUSTED.value, ItemStatus.OPEN.value)
     status = np.where(risk < config.max_risk, ItemStatus.CONFIDENT.value, status)
+    if is_broken is not None:
+        status[is_broken] = ItemStatus.BROKEN.value
     status[prototypes.item] = ItemStatus.KNOWN.value
     return status
 

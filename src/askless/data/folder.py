@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from askless.config import compose
+from askless.config import compose, read_toml
 from askless.data.classes import ClassInfo, read_classes
 from askless.data.item_table import ItemTable, read_items
-from askless.errors import DataError
+from askless.errors import ConfigError, DataError
 from askless.settings import SimulationConfig
 from askless.types import Dataset, Prototypes
 
@@ -72,8 +72,44 @@ class CampaignFolder:
 
     @property
     def log(self) -> Path:
-        """The log of the campaign."""
+        """The log of the campaign, where its settings name no other store."""
         return self.root / "log.db"
+
+    @property
+    def store(self) -> str | Path:
+        """Where the log is: `log`, or the address of a database that the settings name.
+
+        Raises:
+            ConfigError: the settings cannot be read, or name no address.
+        """
+        address = read_toml(self.settings).get("store")
+        if address is None:
+            return self.log
+        if not isinstance(address, str) or "://" not in address:
+            raise ConfigError(
+                f"store in {self.settings} is {address!r}; write the address of a database, or leave it out."
+            )
+        return address
+
+    @property
+    def instructions(self) -> Path:
+        """Markdown that annotators can read, if there is any."""
+        return self.root / "instructions.md"
+
+    @property
+    def secret(self) -> Path:
+        """By which the personal links are signed."""
+        return self.root / "secret"
+
+    @property
+    def serving(self) -> Path:
+        """Where the server of this campaign is reached, while there is one."""
+        return self.root / "serving.json"
+
+    @property
+    def serving_lock(self) -> Path:
+        """Held by the one process that has the log for writing."""
+        return self.root / "serving.lock"
 
     @property
     def unfinished(self) -> Path:

@@ -2,11 +2,13 @@
 
 import csv
 import shutil
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
@@ -58,6 +60,7 @@ def init(
     labels_are: Use = "",
     has_other: bool = True,
     settings: Sequence[str] = (),
+    store: str = "",
     on_progress: Progress = lambda n_done, n_total: None,
 ) -> Intake:
     """Makes a campaign; goes on with one that was interrupted; changes nothing of one that is there.
@@ -69,13 +72,14 @@ def init(
         labels_are: what these labels are used for; empty passes them over, but for those whose use a manifest names.
         has_other: whether there is a class for what is none of the others.
         settings: of the campaign, `a.b=c`.
+        store: address of the database of its log; empty keeps the log in the folder.
         on_progress: called now and then.
 
     Raises:
         ConfigError: wrong settings, or a folder that was made with other ones.
         DataError: no images, no classes, a foreign folder; nothing is written.
     """
-    text = _settings_text(folder, source, labels_are, settings)
+    text = _settings_text(folder, source, labels_are, settings, store)
     if _is_begun(folder, text) and folder.items.exists():
         return _compare(folder, classes, has_other)
     listing = list_images(source, folder.root)
@@ -169,7 +173,7 @@ def _read_pairs(file: Path) -> Iterator[tuple[str, str]]:
         raise DataError(f"{file} is damaged ({error}); delete it and repeat the command.") from error
 
 
-def _settings_text(folder: CampaignFolder, source: Path, labels_are: Use, settings: Sequence[str]) -> str:
+def _settings_text(folder: CampaignFolder, source: Path, labels_are: Use, settings: Sequence[str], store: str) -> str:
     compose(settings)
     table = settings_table(["seed=0", *settings])
     allowed = ["learner_method", "seed", *CampaignConfig.model_fields]
@@ -179,7 +183,8 @@ def _settings_text(folder: CampaignFolder, source: Path, labels_are: Use, settin
     images = {"source": path_from(folder.root, str(source.absolute()))}
     if labels_are:
         images["labels_are"] = labels_are
-    return tomli_w.dumps({"format": 1, "images": images, "campaign": table})
+    place = {"store": store} if store else {}
+    return tomli_w.dumps({"format": 1, **place, "images": images, "campaign": table})
 
 
 def _is_begun(folder: CampaignFolder, text: str) -> bool:
@@ -188,12 +193,22 @@ def _is_begun(folder: CampaignFolder, text: str) -> bool:
             if file.exists():
                 raise DataError(f"{file} is in the way and no part of a campaign; choose another folder.")
         return False
-    if folder.settings.read_bytes() != text.encode():
+    if not _holds(folder.settings, tomllib.loads(text)):
         raise ConfigError(
             f"The campaign {folder.root} was made with other images or settings, see {folder.settings}; repeat the "
             "command that made it, bring more by `askless add`, or choose another folder."
         )
     return True
+
+
+def _holds(settings: Path, tables: dict[str, Any]) -> bool:
+    """Whether a file says the same of these tables; others, such as [page], are not for `init` to judge."""
+    try:
+        return tables == {
+            name: table for name, table in tomllib.loads(settings.read_text("utf-8")).items() if name in tables
+        }
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False
 
 
 def _compare(folder: CampaignFolder, classes: Sequence[ClassInfo] | None, has_other: bool) -> Intake:

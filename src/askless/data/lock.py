@@ -12,7 +12,7 @@ from askless.errors import AsklessError
 @contextmanager
 def hold(lock: Path, otherwise: AsklessError) -> Iterator[None]:
     """Holds a lock file for as long as the block takes; raises `otherwise` at once if another process holds it."""
-    held = FileLock(lock)
+    held = FileLock(lock, thread_local=False)  # whichever thread ends the block
     try:
         held.acquire(timeout=0)
     except Timeout:

@@ -11,11 +11,18 @@ class Kind(StrEnum):
     joined: annotator; payload {"name"}.
     leased: batch, annotator; payload {"items", "end"}.
     answered: batch (none if the answer was given elsewhere), annotator, item, label, response_ms, answer_id.
-    skipped: the same without a label.
-    refused: an answer that contradicts the one already given; fields as answered.
+    skipped: the same without a label; payload {"reason"}, or none for a plain skip.
+    refused: an answer that contradicts the one already given; fields as answered or skipped.
+    undone: batch, annotator, item, answer_id of the answer that is taken back; it counts no longer, and the item is
+        part of the lease again as long as that runs.
     released, expired: batch; what is left of the lease is free again.
-    refreshed: payload {"upto", "confident", "digest"}.
+    refreshed: payload as `results.Refresh` (in old logs "upto", "n_annotations", "confident" and "digest" only).
     stopped: payload {"reason"}.
+    paused, resumed: nothing is handed out in between.
+    banned, unbanned: annotator, whose answers count for nothing in between; work goes on if it had stopped.
+    invited: payload {"name", "role", "ends"}.
+    revoked: payload {"invitation"}, the position of the `invited` entry.
+    changed: payload {"config"}: all settings from here on; work goes on if it had stopped.
     extended: payload {"items", "known", "classes", "features", "config"}: new items as [id, image], newly known labels
         as [item, label], new classes, the fingerprint of the features and the settings from here on (none: as they
         were); work goes on if it had stopped.
@@ -26,10 +33,18 @@ class Kind(StrEnum):
     ANSWERED = "answered"
     SKIPPED = "skipped"
     REFUSED = "refused"
+    UNDONE = "undone"
     RELEASED = "released"
     EXPIRED = "expired"
     REFRESHED = "refreshed"
     STOPPED = "stopped"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    BANNED = "banned"
+    UNBANNED = "unbanned"
+    INVITED = "invited"
+    REVOKED = "revoked"
+    CHANGED = "changed"
     EXTENDED = "extended"
 
 

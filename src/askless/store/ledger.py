@@ -1,66 +1,107 @@
 """What a log says so far: a fold over its entries. Live writing and reopening go through the same `apply`."""
 
 from array import array
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from askless.errors import StoreError
 from askless.store.entries import Entry, Kind
-from askless.types import Annotations, Batch, IntArray
+from askless.types import Annotations, Batch, BoolArray, IntArray, Invitation, SkipReason
+
+ENOUGH_BROKEN = 2
+"""So many people must call an item broken before nobody is asked about it any more."""
 
 
 @dataclass
 class Lease:
-    """A batch and which of its items are still promised."""
+    """A batch, which of its items are still promised, and whether it was given back or has expired."""
 
     batch: Batch
     annotator: int
     open_items: set[int]
+    is_over: bool = False
+
+
+class Given(NamedTuple):
+    """Where an answer with an id stands: who, what about, in which batch, and the log position."""
+
+    annotator: int
+    item: int
+    batch: int | None
+    position: int
 
 
 @dataclass
 class Ledger:
-    """Counts, leases and annotations of N items and K classes, up to log position `position`."""
+    """Counts, leases and annotations of N items and K classes, up to log position `position`.
+
+    An answer stands until it is undone. It counts as long as it stands and its annotator is not banned.
+    """
 
     n_items: int
     n_classes: int
     position: int = 0
+    names: list[str] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
-    said: list[dict[int, int | None]] = field(default_factory=list)
+    said: list[dict[int, int | SkipReason]] = field(default_factory=list)
     batches: dict[int, Lease] = field(default_factory=dict)
     live: dict[int, Lease] = field(default_factory=dict)
-    answer_ids: dict[bytes, tuple[int, int]] = field(default_factory=dict)
-    refused: set[tuple[int, int, int | None]] = field(default_factory=set)
+    answer_ids: dict[bytes, Given] = field(default_factory=dict)
+    undone: set[bytes] = field(default_factory=set)
+    refused: set[tuple[int, int, int | SkipReason]] = field(default_factory=set)
     refreshes: list[Entry] = field(default_factory=list)
     extensions: list[Entry] = field(default_factory=list)
+    bans: list[Entry] = field(default_factory=list)
+    banned: set[int] = field(default_factory=set)
+    invitations: dict[int, Invitation] = field(default_factory=dict)
+    changed: Entry | None = None
+    restarted: int = 0
     stopped: str | None = None
+    is_paused: bool = False
+    n_changes: int = 0
     n_late: int = 0
-    _columns: tuple["array[int]", "array[int]", "array[int]"] = field(
-        default_factory=lambda: (array("q"), array("q"), array("q"))
+    _joined: "array[int]" = field(default_factory=lambda: array("q"))
+    _columns: tuple["array[int]", "array[int]", "array[int]", "array[int]"] = field(
+        default_factory=lambda: (array("q"), array("q"), array("q"), array("q"))
     )
+    _row_ends: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n_labels: IntArray = np.zeros(self.n_items, np.int64)
+        self.n_broken: IntArray = np.zeros(self.n_items, np.int64)
 
     @property
-    def names(self) -> list[str]:
-        """Annotators in the order of joining."""
-        return list(self.index)
+    def n_given(self) -> int:
+        """Labels that stand, those of banned people too: what the budget is spent on."""
+        return len(self._columns[0]) - len(self._row_ends)
 
     @property
     def n_annotations(self) -> int:
-        return len(self._columns[0])
+        """Labels that count."""
+        return int(self.n_labels.sum())
 
     @property
-    def n_refreshed(self) -> int:
-        """Annotations that the last refresh has seen."""
+    def n_new(self) -> int:
+        """Labels given and taken back that the last refresh has not seen."""
         payload = self.refreshes[-1].payload if self.refreshes else None
-        return payload["n_annotations"] if payload else 0
+        return self.n_changes - (payload.get("n_changes", payload["n_annotations"]) if payload else 0)
 
     @property
     def n_promised(self) -> int:
         return sum(len(lease.open_items) for lease in self.live.values())
+
+    @property
+    def is_broken(self) -> BoolArray:
+        """(N,) whether enough people say that there is nothing to see."""
+        return self.n_broken >= ENOUGH_BROKEN
+
+    @property
+    def last_refresh(self) -> int:
+        """Position of the last refresh, 0 before the first."""
+        return self.refreshes[-1].position if self.refreshes else 0
 
     @property
     def refreshes_of_now(self) -> list[Entry]:
@@ -70,12 +111,18 @@ class Ledger:
 
     @property
     def confident_history(self) -> list[int]:
-        return [entry.payload["confident"] for entry in self.refreshes_of_now if entry.payload]
+        """Number of confident items after each refresh of the same items, settings and people as now."""
+        return [e.payload["confident"] for e in self.refreshes if e.payload and e.position > self.restarted]
 
-    def annotations(self) -> Annotations:
-        """A copy of all annotations in the order of the log."""
-        item, annotator, label = (np.array(column, dtype=np.int64) for column in self._columns)
-        return Annotations(item, annotator, label, self.n_items, len(self.index), self.n_classes)
+    def annotations(self, upto: int | None = None) -> Annotations:
+        """A copy of all annotations that counted at log position `upto` (none: now), in the order of the log."""
+        upto = self.position if upto is None else upto
+        item, annotator, label, position = (np.array(column, dtype=np.int64) for column in self._columns)
+        counts = position <= upto
+        counts[[row for row, end in self._row_ends.items() if end <= upto]] = False
+        counts &= ~np.isin(annotator, list(self._banned_at(upto)))
+        n_annotators = bisect_right(self._joined, upto)
+        return Annotations(item[counts], annotator[counts], label[counts], self.n_items, n_annotators, self.n_classes)
 
     def promised_items(self) -> IntArray:
         """The items that somebody holds now."""
@@ -85,10 +132,13 @@ class Ledger:
         """The items that this annotator has answered or skipped. (What they hold now is promised.)"""
         return np.fromiter(self.said[annotator], np.int64)
 
+    def held(self, annotator: int) -> set[int]:
+        """The items that this annotator is promised."""
+        return {item for lease in self._leases_of(annotator) for item in lease.open_items}
+
     def n_asked(self, annotator: int) -> int:
         """Answers given and promised, by one annotator."""
-        held = sum(len(lease.open_items) for lease in self.live.values() if lease.annotator == annotator)
-        return len(self.said[annotator]) + held
+        return len(self.said[annotator]) + len(self.held(annotator))
 
     def apply(self, entry: Entry) -> None:
         """Takes the next entry into account."""
@@ -101,27 +151,41 @@ class Ledger:
         match entry.kind:
             case Kind.JOINED:
                 self.index[payload["name"]] = len(self.index)
+                self.names.append(payload["name"])
                 self.said.append({})
+                self._joined.append(entry.position)
             case Kind.LEASED:
                 self._lease(entry)
             case Kind.ANSWERED | Kind.SKIPPED:
                 self._answer(entry)
+            case Kind.UNDONE:
+                self._undo(entry)
             case Kind.RELEASED | Kind.EXPIRED:
-                self.live.pop(entry.batch or 0).open_items.clear()
+                lease = self.live.pop(entry.batch or 0)
+                lease.open_items.clear()
+                lease.is_over = True
             case Kind.REFRESHED:
                 self.refreshes.append(entry)
             case Kind.STOPPED:
                 self.stopped = payload["reason"]
+            case Kind.PAUSED | Kind.RESUMED:
+                self.is_paused = entry.kind is Kind.PAUSED
+            case Kind.BANNED | Kind.UNBANNED:
+                self._ban(entry)
+            case Kind.INVITED:
+                self.invitations[entry.position] = Invitation(entry.position, **payload)
+            case Kind.REVOKED:
+                place = payload["invitation"]
+                self.invitations[place] = replace(self.invitations[place], is_revoked=True)
+            case Kind.CHANGED:
+                self.changed = entry
+                self._restart()
             case Kind.EXTENDED:
-                self.extensions.append(entry)
-                self.n_items += len(payload["items"])
-                self.n_classes += len(payload["classes"])
-                self.n_labels = np.concatenate([self.n_labels, np.zeros(len(payload["items"]), np.int64)])
-                self.stopped = None
+                self._extend(entry)
             case Kind.REFUSED:
                 assert entry.annotator is not None
                 assert entry.item is not None
-                self.refused.add((entry.annotator, entry.item, entry.label))
+                self.refused.add((entry.annotator, entry.item, _said(entry)))
 
     def _lease(self, entry: Entry) -> None:
         assert entry.batch is not None
@@ -136,15 +200,78 @@ class Ledger:
         assert entry.item is not None
         if entry.batch is not None and entry.item not in self.batches[entry.batch].open_items:
             self.n_late += 1
-        held = [lease for lease in self.live.values() if lease.annotator == entry.annotator]
-        for lease in held:  # a late or recorded answer also settles the item where it is leased to them
+        for lease in self._leases_of(entry.annotator):  # a late or recorded answer also settles the item there
             lease.open_items.discard(entry.item)
             if not lease.open_items:
                 del self.live[lease.batch.id]
-        self.said[entry.annotator][entry.item] = entry.label
+        said = self.said[entry.annotator][entry.item] = _said(entry)
         if entry.answer_id is not None:
-            self.answer_ids[entry.answer_id] = (entry.annotator, entry.item)
+            self.answer_ids[entry.answer_id] = Given(entry.annotator, entry.item, entry.batch, entry.position)
         if entry.label is not None:
-            self.n_labels[entry.item] += 1
-            for column, value in zip(self._columns, (entry.item, entry.annotator, entry.label), strict=True):
+            row = (entry.item, entry.annotator, entry.label, entry.position)
+            for column, value in zip(self._columns, row, strict=True):
                 column.append(value)
+        if entry.annotator not in self.banned:
+            self._count(entry.item, said, 1)
+
+    def _undo(self, entry: Entry) -> None:
+        assert entry.answer_id is not None
+        given = self.answer_ids[entry.answer_id]
+        said = self.said[given.annotator].pop(given.item)
+        self.undone.add(entry.answer_id)
+        if not isinstance(said, SkipReason):
+            self._row_ends[bisect_left(self._columns[3], given.position)] = entry.position
+        if given.annotator in self.banned:
+            return
+        self._count(given.item, said, -1)
+        lease = self.batches.get(given.batch or 0)
+        is_running = lease is not None and not lease.is_over and entry.time < lease.batch.lease_end
+        if lease and is_running and all(given.item not in other.open_items for other in self.live.values()):
+            lease.open_items.add(given.item)
+            self.live[lease.batch.id] = lease
+
+    def _ban(self, entry: Entry) -> None:
+        assert entry.annotator is not None
+        is_banned = entry.kind is Kind.BANNED
+        self.bans.append(entry)
+        self.banned ^= {entry.annotator}
+        self._restart()
+        for item, said in self.said[entry.annotator].items():
+            self._count(item, said, -1 if is_banned else 1)
+
+    def _extend(self, entry: Entry) -> None:
+        assert entry.payload is not None
+        self.extensions.append(entry)
+        new = np.zeros(len(entry.payload["items"]), np.int64)
+        self.n_items += len(new)
+        self.n_classes += len(entry.payload["classes"])
+        self.n_labels, self.n_broken = np.append(self.n_labels, new), np.append(self.n_broken, new)
+        if entry.payload["config"]:
+            self.changed = None
+        self._restart()
+
+    def _restart(self) -> None:
+        """What was finished may be no longer; earlier refreshes looked at something else."""
+        self.restarted = self.position
+        self.stopped = None
+
+    def _count(self, item: int, said: int | SkipReason, by: int) -> None:
+        """An answer begins to count (1), or ceases to (-1)."""
+        if not isinstance(said, SkipReason):
+            self.n_labels[item] += by
+            self.n_changes += 1
+        elif said is SkipReason.BROKEN:
+            self.n_broken[item] += by
+
+    def _leases_of(self, annotator: int) -> list[Lease]:
+        return [lease for lease in self.live.values() if lease.annotator == annotator]
+
+    def _banned_at(self, position: int) -> set[int]:
+        last = {entry.annotator: entry.kind for entry in self.bans if entry.position <= position}
+        return {annotator for annotator, kind in last.items() if annotator is not None and kind is Kind.BANNED}
+
+
+def _said(entry: Entry) -> int | SkipReason:
+    if entry.label is not None:
+        return entry.label
+    return SkipReason((entry.payload or {}).get("reason", SkipReason.SKIP))

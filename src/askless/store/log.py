@@ -1,46 +1,63 @@
-"""The append-only log in a database: the only truth on disk.
+"""The append-only log in a database: the only truth that is kept.
 
-One transaction at a time writes (`BEGIN IMMEDIATE`); a commit is on disk when it returns (WAL, synchronous FULL).
+Its place is a file of SQLite, memory, or a schema of PostgreSQL. In each of them one transaction at a time writes, a
+commit is on disk when it returns, and who reads waits for nobody.
 """
 
 import json
-import os
-import sqlite3
+import re
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import closing, contextmanager
 from importlib import resources
+from itertools import chain
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import URL, Connection, Dialect, Engine, bindparam, create_engine, event, insert, inspect, select
-from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Connection, Engine, bindparam, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from askless.errors import StoreError
-from askless.store import schema
+from askless.store import postgres, schema, sqlite
 from askless.store.entries import Entry, Kind
 from askless.types import Dataset, Prototypes
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+STORES = {"sqlite": sqlite, "postgresql": postgres}
+N_READ = 10_000
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 READ_ENTRIES = (
-    select(schema.entry).where(schema.entry.c.position > bindparam("after")).order_by(schema.entry.c.position)
+    select(schema.entry)
+    .where(schema.entry.c.position > bindparam("after"))
+    .order_by(schema.entry.c.position)
+    .limit(bindparam("n_most"))
 )
+MIGRATING = threading.Lock()
+"""Alembic keeps what it is doing in global variables."""
 MIGRATIONS = resources.files("askless") / "store" / "migrations"
 
 
 class Log:
-    """An opened log. Use `create_log` or `open_log`."""
+    """An opened log. Use `create_log` or `open_log`.
 
-    def __init__(self, engine: Engine, path: Path | None) -> None:
+    Args:
+        engine: to its database.
+        name: of its place, for messages.
+        path: beside which estimates are kept; none keeps none.
+    """
+
+    def __init__(self, engine: Engine, name: str, path: Path | None) -> None:
         self._engine = engine
+        self.name = name
         self.path = path
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A look at the log that waits for nobody who writes."""
-        with _readable_errors(self.path), self._engine.connect() as connection:
+        with self._readable_errors(), self._engine.connect() as connection:
             connection.execution_options(is_reading=True)
             with connection.begin():
                 yield connection
@@ -48,98 +65,128 @@ class Log:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Everything inside is committed together at the end, or not at all."""
-        with _readable_errors(self.path), self._engine.begin() as connection:
+        with self._readable_errors(), self._engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
         self._engine.dispose()
 
+    @contextmanager
+    def _readable_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+            reason = " ".join(str(getattr(error, "orig", None) or error).split())
+            advice = STORES[self._engine.dialect.name].ADVICE
+            raise StoreError(f"The log {self.name} cannot be used ({reason}); {advice}.") from error
 
-def create_log(path: Path | None, dataset: Dataset, prototypes: Prototypes, header: dict[str, bytes]) -> Log:
-    """A new log at `path`, or in memory for None, holding the items and the header.
+
+def create_log(
+    place: str | Path | None,
+    dataset: Dataset,
+    prototypes: Prototypes,
+    header: dict[str, bytes],
+    folder: Path | None = None,
+) -> Log:
+    """A new log that holds the items and the header.
+
+    Args:
+        place: a file, `postgresql://user@host/database?schema=name`, or none for memory.
+        dataset: N items, K classes.
+        prototypes: items whose label is known.
+        header: what else is to be known of the campaign.
+        folder: where estimates are kept if the log is no file.
 
     Raises:
-        StoreError: a file is there already, or cannot be made.
+        StoreError: there is one already, it cannot be made, or an id or path is no text that a database can hold.
     """
-    if path is None:
-        log = Log(_engine(None), None)
-        _fill(log, dataset, prototypes, header)
-        return log
-    if path.exists():
-        raise StoreError(f"{path} exists already; open it, or choose another name.")
-    if not path.parent.is_dir():
-        raise StoreError(f"The folder {path.parent} for the log does not exist; make it first.")
-    new = path.with_name(f"{path.name}.{uuid4().hex}.new")
-    log = Log(_engine(new, is_new=True), new)
-    try:
-        _fill(log, dataset, prototypes, header)
-        log.close()
-        _remove_companions(path)  # a log that was deleted may have left its -wal, which must not flow into this one
-        os.link(new, path)  # unlike a rename, it never replaces what somebody else has made meanwhile
-    except FileExistsError as error:
-        raise StoreError(f"{path} exists already; open it, or choose another name.") from error
-    finally:
-        log.close()
-        new.unlink(missing_ok=True)
-        _remove_companions(new)
-    return Log(_engine(path), path)
+    _check_texts(dataset)
 
-
-def _remove_companions(path: Path) -> None:
-    """Removes the files that SQLite keeps beside a log."""
-    for ending in ("-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-
-
-def _fill(log: Log, dataset: Dataset, prototypes: Prototypes, header: dict[str, bytes]) -> None:
-    known = dict(zip(prototypes.item.tolist(), prototypes.label.tolist(), strict=True))
-    images = dataset.images or (None,) * dataset.n_items
-    with log.transaction() as connection:
+    def fill(connection: Connection) -> None:
         _migrate(connection)
+        known = dict(zip(prototypes.item.tolist(), prototypes.label.tolist(), strict=True))
+        images = dataset.images or (None,) * dataset.n_items
         connection.execute(insert(schema.campaign), [{"key": key, "value": value} for key, value in header.items()])
-        connection.execute(
-            insert(schema.item),
-            [
-                {"position": i, "id": dataset.items[i], "image": images[i], "known_label": known.get(i)}
-                for i in range(dataset.n_items)
-            ],
-        )
+        rows = ((i, dataset.items[i], images[i], known.get(i)) for i in range(dataset.n_items))
+        STORES[connection.dialect.name].write_rows(connection, schema.item, rows)
+
+    if place is None:
+        log = Log(sqlite.open_engine(None), "in memory", None)
+        with log.transaction() as connection:
+            fill(connection)
+        return log
+    if postgres.is_address(place):
+        address = postgres.Address.read(str(place))
+        log = _log_on_server(address, folder)
+        with _closed_if_it_fails(log), log.transaction() as connection:
+            postgres.make_schema(connection, address)
+            fill(connection)
+        return log
+    path = Path(place)
+    with sqlite.new_file(path) as new:
+        log = Log(sqlite.open_engine(new, is_new=True), str(new), None)
+        with closing(log), log.transaction() as connection:
+            fill(connection)
+    return Log(sqlite.open_engine(path), str(path), path)
 
 
-def open_log(path: Path) -> Log:
-    """The log at `path`, brought up to date.
+def open_log(place: str | Path, folder: Path | None = None) -> Log:
+    """The log at a place, brought up to date; for the arguments see `create_log`.
 
     Raises:
-        StoreError: no such file, not a log, damaged, or made by a newer askless.
+        StoreError: there is none, it is not one, is damaged, or was made by a newer askless.
     """
-    if not path.is_file():
-        raise StoreError(f"There is no log at {path}; check the path, or create the campaign first.")
-    _check_whole(path)
-    log = Log(_engine(path), path)
-    try:
-        with log.transaction() as connection:
-            if not inspect(connection).has_table("entry"):
-                raise StoreError(f"{path} is a database but no log of askless; check the path.")
-            _migrate(connection)
-    except StoreError:
-        log.close()
-        raise
+    if postgres.is_address(place):
+        log = _log_on_server(postgres.Address.read(str(place)), folder)
+    else:
+        path = Path(place)
+        sqlite.check_whole(path)
+        log = Log(sqlite.open_engine(path), str(path), path)
+    with _closed_if_it_fails(log):
+        with log.reading() as connection:
+            tables = inspect(connection).get_table_names()
+            if not tables:
+                raise StoreError(f"There is no log at {log.name}; check the address, or create the campaign first.")
+            if schema.entry.name not in tables:
+                raise StoreError(f"{log.name} is a database but no log of askless; check the path.")
+            is_current = _is_current(connection)
+        if not is_current:
+            with log.transaction() as connection:
+                _migrate(connection)
     return log
 
 
-def _check_whole(path: Path) -> None:
-    """Where the last page of a file was cut off, SQLite would read zeros, unless a -wal beside it mends that."""
+def has_log(place: str | Path) -> bool:
+    """Whether a log, or anything else, is at this place.
+
+    Raises:
+        StoreError: it cannot be looked at.
+    """
+    if not postgres.is_address(place):
+        return Path(place).exists()
+    with closing(_log_on_server(postgres.Address.read(str(place)), None)) as log, log.reading() as connection:
+        return bool(inspect(connection).get_table_names())
+
+
+def _log_on_server(address: postgres.Address, folder: Path | None) -> Log:
+    return Log(postgres.open_engine(address), str(address), None if folder is None else folder / "log.db")
+
+
+@contextmanager
+def _closed_if_it_fails(log: Log) -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            head = file.read(18)
-            n_bytes = file.seek(0, os.SEEK_END)
-    except OSError as error:
-        raise StoreError(f"The log {path} cannot be read ({error.strerror}); check its permissions.") from error
-    if not head.startswith(b"SQLite format 3\0"):
-        raise StoreError(f"{path} is no log of askless; check the path.")
-    page_size = max(int.from_bytes(head[16:], "big"), 512)
-    if n_bytes % page_size and not path.with_name(f"{path.name}-wal").exists():
-        raise StoreError(f"The end of the log {path} is missing; restore a backup.")
+        yield
+    except BaseException:
+        log.close()
+        raise
+
+
+def _check_texts(dataset: Dataset) -> None:
+    for text in chain(dataset.items, dataset.images or ()):
+        if UNSTORABLE.search(text):
+            raise StoreError(
+                f"{text!r} holds a NUL character or half of a surrogate pair, which a database cannot keep; rename it."
+            )
 
 
 def read_header(connection: Connection) -> dict[str, bytes]:
@@ -157,88 +204,69 @@ def read_items(connection: Connection, classes: tuple[str, ...]) -> tuple[Datase
 def read_entries(connection: Connection, after: int = 0, kind: Kind | None = None) -> Iterator[Entry]:
     """Entries behind position `after`, in order; all, or those of one kind."""
     wanted = READ_ENTRIES if kind is None else READ_ENTRIES.where(schema.entry.c.kind == kind.value)
-    for row in connection.execute(wanted, {"after": after}):
-        try:
-            payload = None if row.payload is None else json.loads(row.payload)
-            yield Entry(row[0], Kind(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8], payload)
-        except ValueError as error:
-            raise StoreError(f"Entry {row[0]} of the log is damaged ({error}); restore a backup.") from error
+    while True:  # in pieces, since a driver may hold the whole of an answer
+        rows = connection.execute(wanted, {"after": after, "n_most": N_READ}).all()
+        yield from map(_entry, rows)
+        if len(rows) < N_READ:
+            return
+        after = rows[-1].position
 
 
 def append_entries(connection: Connection, entries: Iterable[Entry]) -> None:
-    rows = [_row(entry) for entry in entries]
-    if rows:
-        connection.exec_driver_sql(_insert_sql(connection.dialect), rows)
+    if rows := [_row(entry) for entry in entries]:
+        STORES[connection.dialect.name].write_rows(connection, schema.entry, rows)
 
 
-@cache
-def _insert_sql(dialect: Dialect) -> str:
-    """Compiled once and handed to the driver: rows are plain already, and there are millions of them."""
-    return str(insert(schema.entry).compile(dialect=dialect))
+def _entry(row: Any) -> Entry:
+    try:
+        payload = None if row.payload is None else json.loads(row.payload)
+        return Entry(row[0], Kind(row[1]), row[2], row[3], row[4], row[5], row[6], row[7], row[8], payload)
+    except ValueError as error:
+        raise StoreError(f"Entry {row[0]} of the log is damaged ({error}); restore a backup.") from error
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    return {
-        "position": entry.position,
-        "kind": entry.kind.value,
-        "time": entry.time,
-        "annotator": entry.annotator,
-        "batch": entry.batch,
-        "item": entry.item,
-        "label": entry.label,
-        "response_ms": entry.response_ms,
-        "answer_id": entry.answer_id,
-        "payload": None if entry.payload is None else json.dumps(entry.payload, separators=(",", ":")),
-    }
-
-
-def _engine(path: Path | None, *, is_new: bool = False) -> Engine:
-    if path is None:
-        engine = create_engine(
-            "sqlite://", poolclass=StaticPool, paramstyle="named", connect_args={"check_same_thread": False}
-        )
-    else:
-        engine = create_engine(
-            URL.create("sqlite", database=str(path)),
-            paramstyle="named",
-            connect_args={"check_same_thread": False, "timeout": 30},
-        )
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: sqlite3.Connection, _: object) -> None:
-        connection.isolation_level = None
-        if is_new:
-            connection.execute("PRAGMA journal_mode = WAL")  # the file remembers; a foreign file is left as it is
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        is_reading = connection.get_execution_options().get("is_reading")
-        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
-
-    return engine
+def _row(entry: Entry) -> tuple[Any, ...]:
+    """In the order of the columns."""
+    payload = None if entry.payload is None else json.dumps(entry.payload, separators=(",", ":"))
+    return (
+        entry.position,
+        entry.kind.value,
+        entry.time,
+        entry.annotator,
+        entry.batch,
+        entry.item,
+        entry.label,
+        entry.response_ms,
+        entry.answer_id,
+        payload,
+    )
 
 
 def _migrate(connection: Connection) -> None:
     from alembic import command, util
+
+    config = _migrations()
+    config.attributes["connection"] = connection
+    try:
+        with MIGRATING:
+            command.upgrade(config, "head")
+    except util.CommandError as error:
+        raise StoreError(f"This log was made by a newer askless ({error}); update askless to open it.") from error
+
+
+def _is_current(connection: Connection) -> bool:
+    """Whether nothing is left to migrate, which is seen without waiting for those who write."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    found = MigrationContext.configure(connection).get_current_revision()
+    return found == ScriptDirectory.from_config(_migrations()).get_current_head()
+
+
+def _migrations() -> "Config":
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except util.CommandError as error:
-        raise StoreError(f"This log was made by a newer askless ({error}); update askless to open it.") from error
-
-
-@contextmanager
-def _readable_errors(path: Path | None) -> Iterator[None]:
-    try:
-        yield
-    except DatabaseError as error:
-        raise StoreError(
-            f"The log {path or 'in memory'} cannot be used ({error.orig}); check that it is a whole askless log, "
-            "that its disk has room, and that no other program holds it."
-        ) from error
+    return config

@@ -36,7 +36,7 @@ def place_image(image: str, root: Path, target: Path, way: Way) -> None:
         raise DataError(f"The image {image[:80]} is no file of its own, so there is nothing to link; export copies.")
     source = (root / image).absolute()
     if way == Way.COPY:
-        target.write_bytes(_bare(image, root))
+        target.write_bytes(bare_image(image, root))
     elif not source.is_file():
         raise DataError(f"The image {source} is gone; put it back.")
     elif way == Way.SYMLINK:
@@ -50,7 +50,12 @@ def place_image(image: str, root: Path, target: Path, way: Way) -> None:
             ) from error
 
 
-def _bare(image: str, root: Path) -> bytes:
+def bare_image(image: str, root: Path) -> bytes:
+    """The image of an item as a file without metadata.
+
+    Raises:
+        DataError: the image is not there.
+    """
     try:
         return without_metadata(_content(image, root))
     except DataError as error:

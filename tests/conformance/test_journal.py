@@ -1,31 +1,20 @@
 """The ledger stays what the log says: after failures, and when others write to the same log."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from askless.errors import StoreError
 from askless.store import journal as journal_module
 from askless.store.entries import Entry, Kind
 from askless.store.journal import Journal
-from askless.store.log import create_log, open_log
-from askless.types import Prototypes
-from small_campaign import DATASET, K, N, assert_same, fold, read_file
+from log_entries import read_all
+from small_campaign import DATASET, K, N, assert_same, fold
+from stores import Store
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    create_log(tmp_path / "log.db", DATASET, Prototypes.none(), {"k": b"v"}).close()
-    return tmp_path / "log.db"
-
-
-@pytest.fixture
-def journal(path: Path) -> Iterator[Journal]:
-    opened = Journal(open_log(path), N, K, clock=lambda: 5.0)
-    yield opened
-    opened.log.close()
+def journal(kept_store: Store) -> Journal:
+    return Journal(kept_store.create(DATASET), N, K, clock=lambda: 5.0)
 
 
 def join(journal: Journal, *names: str) -> None:
@@ -39,24 +28,23 @@ def names(journal: Journal) -> list[str]:
         return ledger.names
 
 
-def test_append_sees_position_clock_and_its_own_effect(journal: Journal, path: Path) -> None:
+def test_append_sees_position_clock_and_its_own_effect(journal: Journal, kept_store: Store) -> None:
     with journal.writing() as (ledger, append):
         entry = append(Kind.JOINED, annotator=0, payload={"name": "ann"})
         assert entry == Entry(1, Kind.JOINED, 5.0, annotator=0, payload={"name": "ann"})
         assert ledger.names == ["ann"]
         append(Kind.LEASED, annotator=0, batch=2, payload={"items": [1], "end": 6.0})
-    assert read_file(path) == [entry, Entry(2, Kind.LEASED, 5.0, 0, 2, payload={"items": [1], "end": 6.0})]
+    assert read_all(kept_store.again()) == [entry, Entry(2, Kind.LEASED, 5.0, 0, 2, payload={"items": [1], "end": 6.0})]
 
 
-def test_two_journals_catch_up_with_each_other(journal: Journal, path: Path) -> None:
-    other = Journal(open_log(path), N, K)
+def test_two_journals_catch_up_with_each_other(journal: Journal, kept_store: Store) -> None:
+    other = Journal(kept_store.again(), N, K)
     join(journal, "a", "b")
     join(other, "c")
     join(journal, "d")
     assert names(other) == names(journal) == ["a", "b", "c", "d"]
     assert_same(journal.ledger, other.ledger)
-    assert_same(journal.ledger, fold(read_file(path)))
-    other.log.close()
+    assert_same(journal.ledger, fold(read_all(kept_store.again())))
 
 
 def fail_in_the_block(journal: Journal, failure: BaseException) -> None:
@@ -82,22 +70,23 @@ def fail_before_commit(journal: Journal, failure: BaseException) -> None:
 @pytest.mark.parametrize("fail", [fail_in_the_block, fail_in_apply, fail_before_commit])
 @pytest.mark.parametrize("failure", [ValueError(), KeyboardInterrupt()])
 def test_a_failed_transaction_leaves_the_ledger_as_the_log_says(
-    journal: Journal, path: Path, fail: Any, failure: BaseException
+    journal: Journal, kept_store: Store, fail: Any, failure: BaseException
 ) -> None:
     join(journal, "a")
     with pytest.raises((ValueError, KeyboardInterrupt, KeyError)):
         fail(journal, failure)
     assert names(journal) == ["a"]
-    assert_same(journal.ledger, fold(read_file(path)))
+    assert_same(journal.ledger, fold(read_all(kept_store.again())))
     join(journal, "c")
-    assert [entry.position for entry in read_file(path)] == [1, 2]
+    assert [entry.position for entry in read_all(kept_store.again())] == [1, 2]
     assert names(journal) == ["a", "c"]
 
 
-def test_an_interruption_while_catching_up(journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = Journal(open_log(path), N, K)
+def test_an_interruption_while_catching_up(
+    journal: Journal, kept_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Journal(kept_store.again(), N, K)
     join(other, "a", "b", "c")
-    other.log.close()
 
     class Interrupting(list[Any]):
         def append(self, _: Any) -> None:
@@ -107,7 +96,7 @@ def test_an_interruption_while_catching_up(journal: Journal, path: Path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         names(journal)
     assert names(journal) == ["a", "b", "c"]
-    assert_same(journal.ledger, fold(read_file(path)))
+    assert_same(journal.ledger, fold(read_all(kept_store.again())))
 
 
 def test_a_failure_before_anything_happened_keeps_the_ledger(journal: Journal) -> None:
@@ -118,13 +107,13 @@ def test_a_failure_before_anything_happened_keeps_the_ledger(journal: Journal) -
     assert journal.ledger is before
 
 
-def test_inner_transactions_are_part_of_the_outer_one(journal: Journal, path: Path) -> None:
+def test_inner_transactions_are_part_of_the_outer_one(journal: Journal, kept_store: Store) -> None:
     with journal.writing():
         join(journal, "a")
         assert names(journal) == ["a"]
         join(journal, "b")
         assert names(journal) == ["a", "b"]
-    assert [entry.position for entry in read_file(path)] == [1, 2]
+    assert [entry.position for entry in read_all(kept_store.again())] == [1, 2]
 
     def fail_outside() -> None:
         with journal.writing():
@@ -135,13 +124,17 @@ def test_inner_transactions_are_part_of_the_outer_one(journal: Journal, path: Pa
         fail_outside()
     assert names(journal) == ["a", "b"]
     join(journal, "d")
-    assert_same(journal.ledger, fold(read_file(path)))
+    assert_same(journal.ledger, fold(read_all(kept_store.again())))
 
 
-def test_a_full_disk_is_told_in_a_sentence(journal: Journal) -> None:
-    with journal.log.transaction() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match=r"disk is full.*that its disk has room"):
-        join(journal, *map(str, range(500)))
-    assert names(journal) == []
+def test_who_writes_alone_does_not_look_at_the_disk_but_never_overwrites(journal: Journal, kept_store: Store) -> None:
+    join(journal, "ann")
+    journal.is_alone = True
+    other = Journal(kept_store.again(), N, K)
+    join(other, "bob")
+    assert names(journal) == ["ann"]
+    join(journal, "eve")
+    assert names(journal) == names(other) == ["ann", "bob", "eve"]
+    with pytest.raises(TypeError), journal.writing() as (_, append):
+        append(Kind.PAUSED, nonsense=1)
+    assert names(journal) == ["ann", "bob", "eve"]

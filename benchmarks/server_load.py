@@ -1,0 +1,175 @@
+"""How many answers a server takes, and how fast, while the inference runs beside it.
+
+    python benchmarks/server_load.py [--seconds 120] [--annotators 32] [--items 20000]
+
+Simulated annotators, right 8 times in 10, answer over HTTP as fast as they are asked: each asks for a batch and sends
+its answers together, one after the other without a pause. Client, server and inference are three processes on the
+same machine. One answer in ten is sent twice. At the end the log is compared with what was acknowledged.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import numpy as np
+
+from askless.data.folder import CampaignFolder
+from askless.data.item_table import ItemRow, to_csv
+from askless.server.live import LiveCampaign
+
+K = 10
+D = 64
+SETTINGS = """\
+format = 1
+[campaign]
+seed = 0
+max_risk = 0.001
+[campaign.sampler]
+max_per_item = 10
+[page]
+refresh_answers = 200
+"""
+
+
+@dataclass
+class Tally:
+    """Milliseconds of each request, acknowledged ids, and what went wrong."""
+
+    submit: list[float] = field(default_factory=list)
+    ask: list[float] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
+    n_empty: int = 0
+    errors: list[str] = field(default_factory=list)
+
+
+def make_campaign(root: Path, n_items: int) -> "np.typing.NDArray[np.int64]":
+    """Items without pictures, in K classes that the features tell apart; returns the truth."""
+    root.mkdir()
+    place, rng = CampaignFolder(root), np.random.default_rng(0)
+    truth = rng.integers(0, K, n_items)
+    rows = [ItemRow(f"{i:07}", f"images/{i}.jpg", 8, 8, 1, f"{i:032x}", "", "") for i in range(n_items)]
+    place.items.write_text(to_csv([ItemRow._fields, *rows]))
+    place.classes.write_text(json.dumps([f"class {k}" for k in range(K)]))
+    place.settings.write_text(SETTINGS)
+    np.save(place.features, (rng.normal(size=(n_items, D)) + 2 * np.eye(K, D)[truth]).astype(np.float32))
+    return truth
+
+
+async def annotate(client: httpx.AsyncClient, truth: Any, seed: int, end: float, tally: Tally) -> None:
+    rng = np.random.default_rng(seed)
+    while time.perf_counter() < end:
+        batches = await _post(client, "/api/batches", {}, tally.ask, tally)
+        if not batches or not batches["batches"]:
+            tally.n_empty += 1
+            await asyncio.sleep(0.05)
+            continue
+        for batch in batches["batches"]:
+            events = [
+                {
+                    "id": str(uuid4()),
+                    "kind": "answer",
+                    "batch": batch["id"],
+                    "item": one["item"],
+                    "label": int(truth[one["item"]] if rng.random() < 0.8 else rng.integers(K)),
+                    "response_ms": 1000,
+                }
+                for one in batch["items"]
+            ]
+            n_times = 2 if rng.random() < 0.1 else 1
+            for _ in range(n_times):
+                reply = await _post(client, "/api/events", {"events": events}, tally.submit, tally)
+                for result in (reply or {"results": []})["results"]:
+                    if result["status"] == "refused":
+                        tally.errors.append(str(result))
+                    else:
+                        tally.kept.add(result["id"])
+
+
+async def _post(client: httpx.AsyncClient, path: str, content: Any, times: list[float], tally: Tally) -> Any:
+    start = time.perf_counter()
+    try:
+        response = await client.post(path, json=content)
+        response.raise_for_status()
+    except httpx.HTTPError as error:
+        tally.errors.append(f"{path}: {error!r}")
+        return None
+    times.append(1000 * (time.perf_counter() - start))
+    return response.json()
+
+
+async def drive(url: str, tokens: list[str], truth: Any, seconds: float) -> Tally:
+    tally, end = Tally(), time.perf_counter() + seconds
+    async with AsyncExitStack() as clients:
+        crowd = []
+        for j, token in enumerate(tokens):
+            headers = {"Authorization": f"Bearer {token}"}
+            client = await clients.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=60))
+            crowd.append(annotate(client, truth, j, end, tally))
+        await asyncio.gather(*crowd)
+    return tally
+
+
+def invite(folder: Path, n_annotators: int) -> list[str]:
+    """A token for each."""
+    with closing(LiveCampaign(folder)) as live:
+        invited = [live.campaign.invite(f"annotator-{j:02}", "annotator") for j in range(n_annotators)]
+        return [live.links.token(one) for one in invited]
+
+
+def check(log: Path, tally: Tally) -> str:
+    """What is in the log beside what was acknowledged."""
+    with closing(sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True)) as connection:
+        rows = [row[0] for row in connection.execute("SELECT answer_id FROM entry WHERE kind = 'answered'")]
+        (n_refreshes,) = connection.execute("SELECT count(*) FROM entry WHERE kind = 'refreshed'").fetchone()
+    there = {str(UUID(bytes=row)) for row in rows}
+    lost = len(tally.kept - there)
+    return f"{len(rows)} answers, {len(there)} distinct ids, lost {lost}; {n_refreshes} inferences"
+
+
+def percentiles(times: list[float]) -> str:
+    p50, p95, p99 = np.percentile(times, [50, 95, 99])
+    return f"p50 {p50:6.1f} ms  p95 {p95:6.1f} ms  p99 {p99:6.1f} ms  ({len(times)} requests)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--annotators", type=int, default=32)
+    parser.add_argument("--items", type=int, default=20_000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "campaign"
+        truth = make_campaign(folder, given.items)
+        tokens = invite(folder, given.annotators)
+        command = [sys.executable, "-m", "askless", "serve", str(folder), "--port", "0", "--json"]
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert server.stdout is not None
+        url = json.loads(server.stdout.readline())["url"]
+        tally = asyncio.run(drive(url, tokens, truth, given.seconds))
+        server.send_signal(signal.SIGINT)
+        ended = server.wait(30)
+        found = check(folder.resolve() / "log.db", tally)
+    print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {given.items} items")
+    print(f"{given.annotators} annotators for {given.seconds:.0f} s: {len(tally.kept) / given.seconds:.0f} answers/s")
+    print(f"submit  {percentiles(tally.submit)}")
+    print(f"ask     {percentiles(tally.ask)}; nothing to hand out: {tally.n_empty}")
+    print(f"errors  {len(tally.errors)} {tally.errors[:3] or ''}; the server ended with {ended}")
+    print(f"log     {found}")
+
+
+if __name__ == "__main__":
+    main()

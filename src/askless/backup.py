@@ -1,0 +1,48 @@
+"""A backup of a campaign: one tar file with its log and whatever cannot be made anew."""
+
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+from askless.data.folder import CampaignFolder
+from askless.errors import StoreError
+from askless.store.backup import copy_log
+
+
+def back_up(place: CampaignFolder, file: Path) -> int:
+    """Writes the log, the tables, the settings and the secret of the links, also while the campaign is served.
+
+    Unpacked into the folder of the campaign, they are what they were. Thumbnails and features are left out: they do
+    not change, and can be large.
+
+    Args:
+        file: a `.tar`; is whole or not there.
+
+    Returns:
+        How many bytes it has.
+
+    Raises:
+        StoreError: the file is there already, or there is no campaign with a log in its folder.
+    """
+    if place.store != place.log:
+        raise StoreError(
+            f"The answers of {place.root} are in PostgreSQL; back them up by pg_dump, and copy the folder."
+        )
+    if file.exists():
+        raise StoreError(f"{file} is there already; choose another name.")
+    if not file.parent.is_dir():
+        raise StoreError(f"The folder {file.parent} for the backup does not exist; make it first.")
+    small = (place.settings, place.classes, place.items, place.skipped, place.notes, place.instructions, place.secret)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".askless-backup-") as folder:
+        copy, archive = Path(folder) / place.log.name, Path(folder) / "archive.tar"
+        copy_log(place.log, copy)
+        with archive.open("xb") as stream:
+            os.chmod(archive, 0o600)  # it holds the secret
+            with tarfile.open(fileobj=stream, mode="w") as tar:
+                for path in (copy, *(path for path in small if path.exists())):
+                    tar.add(path, path.name)
+            stream.flush()
+            os.fsync(stream.fileno())
+        archive.rename(file)
+    return file.stat().st_size

@@ -1,0 +1,56 @@
+"""`askless invite`."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from askless.cli.links import print_link
+from askless.cli.terminal import new_app, note, out
+from askless.server.reach import reach
+
+app = new_app()
+
+
+@app.command()
+def invite(
+    campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="Folder of the campaign.")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Whom; without one, list all.")] = None,
+    role: Annotated[str, typer.Option(help="annotator: answers; viewer: looks on; admin: decides.")] = "annotator",
+    days: Annotated[float, typer.Option(help="For how long the links are good.")] = 30,
+    has_codes: Annotated[bool, typer.Option("--qr", help="Show each link as a QR code, too.")] = False,
+    revoked: Annotated[int | None, typer.Option("--revoke", metavar="ID", help="Take back one link.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the invitations as a JSON list.")] = False,
+) -> None:
+    """Make personal links for people, list them, or take one back.
+
+    For example: askless invite birds ann bob --qr. Each link is for one person; whoever has it is that person.
+    """
+    with reach(campaign) as manager:
+        if revoked is not None:
+            manager.post("/revoke", {"id": revoked})
+        made = [
+            (name, manager.post("/invitations", {"name": name, "role": role, "days": days})) for name in names or ()
+        ]
+        links = {new["id"]: manager.link(new["link"]) for _, new in made}
+        known = [one for one in manager.get("/invitations")["invitations"] if not names or one["id"] in links]
+        is_serving = manager.is_serving
+    if as_json:
+        print(json.dumps([one | {"link": links.get(one["id"])} for one in known]))
+        return
+    for one in known:
+        if one["id"] in links:
+            print_link(one["name"], links[one["id"]], has_code=has_codes)
+        else:
+            out.print(_line(one), markup=False, soft_wrap=True)
+    if links and not is_serving:
+        note(f"Nobody serves this campaign now: askless serve {campaign}")
+
+
+def _line(invitation: dict[str, Any]) -> str:
+    ends = invitation["ends"]
+    until = "for ever" if ends is None else f"until {datetime.fromtimestamp(ends):%Y-%m-%d}"
+    state = "revoked" if invitation["is_revoked"] else until
+    return f"{invitation['id']:6}  {invitation['name']:16} {invitation['role']:10} {state}"

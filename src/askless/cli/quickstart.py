@@ -1,0 +1,95 @@
+"""`askless quickstart`."""
+
+import json
+import os
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askless.cli.intake import Store
+from askless.cli.links import print_link
+from askless.cli.progress import display_progress
+from askless.cli.serve import Host, Port, PublicUrl, warn
+from askless.cli.terminal import new_app, note, out
+from askless.data.classes import parse_classes
+from askless.data.folder import CampaignFolder
+from askless.data.intake import init
+from askless.embed.models import open_encoder
+from askless.embed.run import embed
+from askless.server.live import LiveCampaign
+from askless.server.serve import serve
+from askless.store.postgres import address_of_folder
+
+app = new_app()
+
+
+@app.command()
+def quickstart(
+    images: Annotated[Path, typer.Argument(metavar="IMAGES", help="Folder, table or .tar of images.")],
+    classes: Annotated[str, typer.Option(help="Names between commas, or a .txt or .json file.")],
+    campaign: Annotated[
+        Path | None, typer.Option(help="Folder of the campaign; by default IMAGES-campaign, here.")
+    ] = None,
+    store: Store = "",
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    public_url: PublicUrl = None,
+    n_annotators: Annotated[int, typer.Option("--annotators", min=0, help="Links for so many people.")] = 3,
+    is_quiet: Annotated[bool, typer.Option("--no-browser", help="Do not open the manager's page here.")] = False,
+    has_codes: Annotated[bool, typer.Option("--qr", help="Show each link as a QR code, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the links as one JSON object.")] = False,
+) -> None:
+    """From a folder of images to a page where people answer: init, embed, serve, and links for everybody.
+
+    For example: askless quickstart photos --classes cat,dog,owl. Repeated, it goes on where it was.
+    """
+    place = CampaignFolder(campaign or Path(f"{images.resolve().stem}-campaign"))
+    warn(host, public_url)
+    try:
+        _prepare(place, images, classes, store)
+    except KeyboardInterrupt:
+        note("Interrupted. Nothing is lost: repeat the command to go on.")
+        raise typer.Exit(130) from None
+
+    def say(live: LiveCampaign, url: str) -> None:
+        manager = live.link(live.admin(), url)
+        annotators = {name: live.link(number, url) for name, number in _invite(live, n_annotators).items()}
+        if as_json:
+            print(json.dumps({"url": url, "admin": manager, "annotators": annotators}), flush=True)
+        else:
+            out.print("\nEach of these links is for one person. Ctrl-C ends serving; repeated, this command goes on.\n")
+            print_link("manager", manager, has_code=has_codes)
+            for name, link in annotators.items():
+                print_link(name, link, has_code=has_codes)
+        if not is_quiet and _has_display():
+            webbrowser.open(manager)
+
+    serve(place.root, host=host, port=port, public_url=public_url, on_ready=say)
+
+
+def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> None:
+    address = address_of_folder(store, place.root) if store else ""
+    with display_progress("images") as on_progress:
+        intake = init(place, images, parse_classes(classes), store=address, on_progress=on_progress)
+    note(f"{place.root}: {intake.n_items} items, {intake.n_classes} classes.")
+    if intake.skipped:
+        note(f"{sum(intake.skipped.values())} files are left out; {place.skipped} says why.")
+    if not place.features.exists():
+        with display_progress("features") as on_progress:
+            embed(place, open_encoder("basic"), on_progress=on_progress)
+
+
+def _invite(live: LiveCampaign, n_annotators: int) -> dict[str, int]:
+    """The invitations of the first so many annotators: those that there are, and new ones."""
+    known = {one.name: one.id for one in live.campaign.invitations() if one.role == "annotator" and not one.is_revoked}
+    names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
+    return {name: known.get(name) or live.campaign.invite(name, "annotator") for name in names}
+
+
+def _has_display() -> bool:
+    if not sys.stdout.isatty():
+        return False
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,33 @@
+"""Who asks: the invitation behind the token of a personal link, or a refusal that says what to do."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from askless.server.live import LiveCampaign
+from askless.types import Invitation, Role
+
+_bearer = HTTPBearer(auto_error=False, description="What stands behind the # of a personal link.")
+
+
+def person(live: LiveCampaign, *roles: Role) -> Callable[..., Invitation]:
+    """A dependency of routes: the invitation of whoever asks.
+
+    401 without a link that is valid now, 403 with one of another role.
+    """
+
+    def find(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Invitation:
+        invitation = live.invitation(given.credentials) if given else None
+        if invitation is None:
+            raise HTTPException(
+                401, "This link is not valid, or not any more; ask for a new one.", {"WWW-Authenticate": "Bearer"}
+            )
+        if invitation.role not in roles:
+            raise HTTPException(
+                403, f"This link is for a person of role {invitation.role}; needed is {' or '.join(roles)}."
+            )
+        return invitation
+
+    return find

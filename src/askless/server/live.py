@@ -1,0 +1,106 @@
+"""One campaign folder being served: the campaign, its inference process, its links."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from askless.campaign import Campaign
+from askless.data.folder import CampaignFolder
+from askless.errors import DataError
+from askless.server.inference import Inference, InferenceState, child_command
+from askless.server.links import Links, read_secret
+from askless.server.settings import read_page_settings
+from askless.store.file_system import refuse_network
+from askless.types import Invitation
+from askless.workspace import alone, open_campaign
+
+ADMIN = "admin"
+
+
+class LiveCampaign:
+    """What the pages and the commands work on.
+
+    While there is one, no other process writes to the log, unless that is in PostgreSQL: there may be several then.
+
+    Args:
+        folder: of a campaign, as `askless init` made it.
+        clock: seconds; leases and links end by it.
+
+    Raises:
+        ServedError: another process has it.
+        DataError, ConfigError, StoreError: the folder cannot be used.
+    """
+
+    campaign: Campaign
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.place = place = CampaignFolder(folder)
+        self.clock = clock
+        with ExitStack() as opened:
+            opened.enter_context(alone(place))
+            store = place.store
+            if store == place.log:
+                refuse_network(place.log)
+            self.classes = place.read_classes()
+            self.page = read_page_settings(place.settings)
+            self.links = Links(read_secret(place.secret))
+            self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
+            opened.callback(self.campaign.close)
+            if store == place.log:
+                self.campaign.write_alone()
+            self._inference = Inference(self.campaign, self.page, child_command(place.root), store)
+            opened.callback(self._inference.close)
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Starts the inference process; without it answers are kept all the same."""
+        self._inference.start()
+
+    def close(self) -> None:
+        """Ends the inference process and closes the log; promises to annotators stay."""
+        self._opened.close()
+
+    def invitation(self, token: str | None) -> Invitation | None:
+        """Whom a token was made for; none if it was not made here, has ended or was taken back."""
+        position = None if token is None else self.links.invitation(token)
+        invitation = None if position is None else self.campaign.invitation(position)
+        if invitation is None or invitation.is_revoked:
+            return None
+        return invitation if invitation.ends is None or self.clock() < invitation.ends else None
+
+    def link(self, invitation: int, base_url: str) -> str:
+        """The personal link of an invitation.
+
+        Args:
+            invitation: its id.
+            base_url: where the server is reached, such as `http://127.0.0.1:8000`.
+
+        Raises:
+            DataError: there is no such invitation.
+        """
+        found = self.campaign.invitation(invitation)
+        if found is None:
+            raise DataError(f"There is no invitation {invitation}; `askless invite` lists those that there are.")
+        page = "/" if found.role == "annotator" else "/manage"
+        return f"{base_url.rstrip('/')}{page}#{self.links.token(invitation)}"
+
+    def admin(self) -> int:
+        """The invitation of whoever serves the campaign, made at the first use."""
+        mine = [
+            one.id
+            for one in self.campaign.invitations()
+            if one.role == "admin" and one.name == ADMIN and one.ends is None and not one.is_revoked
+        ]
+        return mine[0] if mine else self.campaign.invite(ADMIN, "admin")
+
+    def inference(self) -> InferenceState:
+        return self._inference.state()

@@ -1,0 +1,178 @@
+"""/api/manage: what the manager's page reads and orders. A viewer reads; an admin orders, too.
+
+Whatever is read has a version. Who names it by `?since=` is sent nothing (204) while it is still the same.
+"""
+
+from hashlib import blake2b
+from itertools import chain, islice
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import segno
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from askless.data.labels_out.formats import find_format
+from askless.data.labels_out.item_images import bare_image
+from askless.errors import ConfigError
+from askless.server.access import person
+from askless.server.archive import stream_zip
+from askless.server.live import LiveCampaign
+from askless.server.manage_replies import (
+    Annotators,
+    ChosenAnnotator,
+    ChosenInvitation,
+    Confusions,
+    Curves,
+    InvitationLink,
+    Invitations,
+    Items,
+    NewInvitation,
+    Reply,
+    SettingsChange,
+    Sort,
+    Summary,
+)
+from askless.server.overview import Overview
+from askless.server.refusals import REFUSALS, Refusal
+from askless.server.settings import change_price
+from askless.types import Invitation
+from askless.workspace import feature_licences, outcome_of
+
+MAX_PAGE = 60
+DAY = 86400.0
+
+Answers = dict[int | str, dict[str, Any]]
+Since = Annotated[str, Query(max_length=64)]
+
+
+def router(live: LiveCampaign) -> APIRouter:
+    """The routes for one live campaign."""
+    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS)
+    overview = Overview(live)
+    campaign = live.campaign
+    Reader = Annotated[Invitation, Depends(person(live, "viewer", "admin"))]
+    Admin = Annotated[Invitation, Depends(person(live, "admin"))]
+    unchanged: Answers = {204: {"description": "It is as the one that the client has."}}
+    in_use: Answers = {409: {"model": Refusal, "description": "It is the link of whoever asks."}}
+    a_zip: Answers = {200: {"content": {"application/zip": {}}, "description": "A zip."}}
+
+    @routes.get("/summary", response_model=Summary, responses=unchanged)
+    def summary(who: Reader, since: Since = "") -> Response:
+        return _news(overview.summary(who.role), since)
+
+    @routes.get("/curves", response_model=Curves, responses=unchanged)
+    def curves(_: Reader, since: Since = "") -> Response:
+        return _news(overview.curves(), since)
+
+    @routes.get("/annotators", response_model=Annotators, responses=unchanged)
+    def annotators(_: Reader, since: Since = "") -> Response:
+        return _news(overview.annotators(), since)
+
+    @routes.get("/confusion", response_model=Confusions, responses=unchanged)
+    def confusion(_: Reader, since: Since = "") -> Response:
+        return _news(overview.confusion(), since)
+
+    @routes.get("/items", response_model=Items, responses=unchanged)
+    def items(
+        _: Reader,
+        sort: Sort = "risk",
+        start: Annotated[int, Query(ge=0, le=10**9)] = 0,
+        n: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 12,
+        since: Since = "",
+    ) -> Response:
+        return _news(overview.items(sort, start, n), since)
+
+    @routes.get("/invitations", response_model=Invitations, responses=unchanged)
+    def invitations(_: Reader, since: Since = "") -> Response:
+        return _news(overview.invitations(), since)
+
+    @routes.get("/invitations/{id}/link")
+    def link(_: Admin, id: int, request: Request) -> InvitationLink:
+        _find(id)
+        return _link(id, request)
+
+    @routes.get("/export/{form}", response_class=StreamingResponse, responses=a_zip)
+    def export(_: Reader, form: str) -> StreamingResponse:
+        try:
+            make_files = find_format(form)
+        except ConfigError as error:
+            raise HTTPException(404, str(error)) from error
+        root = live.place.root
+        outcome = outcome_of(campaign, root.name, feature_licences(root))
+        images = outcome.result.dataset.images or ()
+        chunks = stream_zip(make_files(outcome), lambda item: bare_image(images[item], root))
+        begun = list(
+            islice(chunks, 2)
+        )  # what cannot be made at all fails here, while there is still a status to say so
+        name = quote(f"{root.name}-{form}.zip")
+        return StreamingResponse(
+            chain(begun, chunks),
+            media_type="application/zip",
+            headers={"Content-Disposition": f"attachment; filename*=UTF-8''{name}"},
+        )
+
+    @routes.post("/pause", status_code=204)
+    def pause(_: Admin) -> None:
+        campaign.pause()
+
+    @routes.post("/resume", status_code=204)
+    def resume(_: Admin) -> None:
+        campaign.resume()
+
+    @routes.post("/settings", status_code=204)
+    def settings(_: Admin, change: SettingsChange) -> None:
+        given = change.model_dump(exclude_unset=True)
+        price = given.pop("price", None)
+        full = {"max_per_item": "sampler.max_per_item", "gold_rate": "annotators.gold_rate"}
+        changes = {full.get(name, name): value for name, value in given.items()}
+        if changes:
+            campaign.change(**changes)
+        if price is not None:
+            live.page = change_price(live.place.settings, price)
+
+    @routes.post("/invitations", status_code=201)
+    def invite(_: Admin, new: NewInvitation, request: Request) -> InvitationLink:
+        ends = None if new.days is None else live.clock() + new.days * DAY
+        return _link(campaign.invite(new.name, new.role, ends), request)
+
+    @routes.post("/revoke", status_code=204, responses=in_use)
+    def revoke(who: Admin, chosen: ChosenInvitation) -> None:
+        _find(chosen.id)
+        if chosen.id == who.id:
+            raise HTTPException(409, "This is the link that you are using; take it back with another one.")
+        campaign.revoke(chosen.id)
+
+    @routes.post("/ban", status_code=204)
+    def ban(_: Admin, chosen: ChosenAnnotator) -> None:
+        _check_known(chosen.name)
+        campaign.ban(chosen.name)
+
+    @routes.post("/unban", status_code=204)
+    def unban(_: Admin, chosen: ChosenAnnotator) -> None:
+        _check_known(chosen.name)
+        campaign.unban(chosen.name)
+
+    def _find(id: int) -> Invitation:
+        found = campaign.invitation(id)
+        if found is None:
+            raise HTTPException(404, f"There is no invitation {id}; reload the list.")
+        return found
+
+    def _check_known(name: str) -> None:
+        if name not in campaign.annotators:
+            raise HTTPException(404, f"Nobody called {name!r} has answered here; reload the list.")
+
+    def _link(id: int, request: Request) -> InvitationLink:
+        link = live.link(id, str(request.base_url))
+        return InvitationLink(id=id, link=link, qr=segno.make(link, micro=False).svg_data_uri(scale=4, border=2))
+
+    return routes
+
+
+def _news(reply: Reply, since: str) -> Response:
+    """The reply with its version, or nothing if that is the one that the client has."""
+    reply.version = blake2b(reply.model_dump_json().encode(), digest_size=8).hexdigest()
+    if reply.version == since:
+        return Response(status_code=204)
+    return Response(reply.model_dump_json(), media_type="application/json")

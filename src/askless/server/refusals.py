@@ -1,0 +1,53 @@
+"""What a request gets that is not granted: a status, and one sentence."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from askless.errors import AsklessError, StoreError
+
+
+class Refusal(BaseModel):
+    """Why, and what to do."""
+
+    detail: str
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal, "description": text}
+    for status, text in {
+        400: "What came cannot be read at all.",
+        401: "No valid link.",
+        403: "The link is for another role.",
+        404: "Nothing is there.",
+        413: "More than 64 kB.",
+        422: "What came is not what the interface takes.",
+        503: "The log cannot be written; nothing was kept, try again.",
+    }.items()
+}
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Every error as {"detail": one sentence}."""
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
+        first, *_ = error.errors()
+        place = ".".join(str(part) for part in first["loc"])
+        return JSONResponse({"detail": f"{place}: {first['msg']}; see /api/openapi.json."}, 422)
+
+    @app.exception_handler(AsklessError)
+    def failed(request: Request, error: AsklessError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503 if isinstance(error, StoreError) else 400)
+
+    @app.exception_handler(Exception)
+    def broken(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": "Something went wrong on the server; whoever runs it finds it in its log."}, 500)

@@ -1,0 +1,54 @@
+// What the crowd takes for what: a square of shares where there are few classes, and a list of the most frequent.
+
+import { element } from "../annotate/element.js";
+import { count, percent } from "./words.js";
+
+const MAX_WRITTEN = 12;
+const N_LISTED = 10;
+
+export function showConfusion({ classes, shares, n, top }) {
+  const root = document.getElementById("confusion");
+  if (!n.some((answers) => answers > 0)) {
+    root.replaceChildren(element("p", { className: "empty" }, "It shows when people have answered and the first inference is done."));
+    return;
+  }
+  root.replaceChildren(...(shares ? [square(classes, shares, n)] : []), list(classes, top, shares ? N_LISTED : top.length));
+}
+
+function square(classes, shares, n) {
+  const isWritten = classes.length <= MAX_WRITTEN;
+  const head = classes.map((name) => element("th", { scope: "col" }, element("span", { title: name }, name)));
+  const lines = shares.map((row, y) => {
+    const cells = row.map((share, z) => {
+      const words = `${classes[y]} called ${classes[z]}: ${percent(share)}`;
+      const text = count(100 * share);
+      const cell = element("td", { title: words, className: y === z ? "right" : "wrong" });
+      cell.style.setProperty("--share", `${(45 * Math.sqrt(share)).toFixed(1)}%`);
+      cell.append(isWritten && text !== "0" ? text : element("span", { className: "for-screen-readers" }, text));
+      return cell;
+    });
+    const name = element("th", { scope: "row", title: `${count(n[y])} answers` }, classes[y]);
+    return element("tr", {}, name, ...cells);
+  });
+  const table = element(
+    "table",
+    { className: isWritten ? "square" : "square dense" },
+    element("caption", {}, "Row: what the image is, as believed. Column: what people called it, in % of their answers."),
+    element("thead", {}, element("tr", {}, element("td"), ...head)),
+    element("tbody", {}, ...lines),
+  );
+  return element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Confusion of all people" }, table);
+}
+
+function list(classes, top, most) {
+  const lines = top.slice(0, most).map(({ truth, label, share, n }) =>
+    element(
+      "li",
+      {},
+      element("span", { className: "pair" }, element("b", {}, classes[truth]), " called ", element("b", {}, classes[label])),
+      element("span", { className: "muted" }, `${percent(share)} (${count(n)})`),
+    ),
+  );
+  const title = element("h3", {}, "Most often");
+  return element("div", { className: "top" }, title, lines.length ? element("ol", {}, ...lines) : element("p", { className: "empty" }, "Nothing was confused yet."));
+}

@@ -1,0 +1,74 @@
+// Personal links: made, shown once more as text and QR code, taken back.
+
+import { element } from "../annotate/element.js";
+import { day } from "./words.js";
+
+export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
+  const root = document.getElementById("invitations");
+  const form = document.getElementById("invite");
+  if (isAdmin) makeForm(form, onInvite);
+
+  return ({ invitations }) => {
+    const now = Date.now() / 1000;
+    const lines = invitations.map(({ id, name, role, ends, is_revoked: isRevoked }) => {
+      const isOver = ends !== null && ends < now;
+      const state = isRevoked ? "taken back" : isOver ? "ended" : ends === null ? "for ever" : `until ${day(ends)}`;
+      const isLive = !isRevoked && !isOver;
+      const buttons = isAdmin && isLive ? [order("Link", name, () => onLink(id, name)), order("Take back", name, () => onRevoke(id, name))] : [];
+      return element(
+        "li",
+        { className: isLive ? "" : "over" },
+        element("span", { className: "who" }, element("b", {}, name), element("span", { className: "muted" }, ` ${role}, ${state}`)),
+        element("span", { className: "buttons" }, ...buttons),
+      );
+    });
+    if (!lines.length) lines.push(element("li", { className: "empty" }, "Nobody is invited yet."));
+    root.replaceChildren(element("ul", { className: "people" }, ...lines));
+  };
+}
+
+function order(title, name, onClick) {
+  const button = element("button", { type: "button", className: "small" }, title);
+  button.setAttribute("aria-label", `${title}: ${name}`);
+  button.onclick = onClick;
+  return button;
+}
+
+function makeForm(form, onInvite) {
+  const name = element("input", { id: "invite-name", required: true, maxLength: 200, autocomplete: "off" });
+  const role = element("select", { id: "invite-role" }, ...["annotator", "viewer", "admin"].map((one) => element("option", { value: one }, one)));
+  const days = element("input", { id: "invite-days", type: "number", min: 1, max: 3650, value: 30, required: true });
+  const field = (title, input) => element("div", { className: "field" }, element("label", { htmlFor: input.id }, title), input);
+  form.replaceChildren(field("Name", name), field("Role", role), field("Days", days), element("button", { className: "primary" }, "Invite"));
+  form.hidden = false;
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    if (await onInvite({ name: name.value.trim(), role: role.value, days: Number(days.value) })) name.value = "";
+  };
+}
+
+export function showLink(name, { link, qr }) {
+  const dialog = document.getElementById("link");
+  const text = element("input", { id: "link-text", value: link, readOnly: true });
+  const copy = element("button", { type: "button", className: "primary" }, "Copy");
+  const close = element("button", { type: "button" }, "Close");
+  copy.onclick = async () => {
+    text.select();
+    try {
+      await navigator.clipboard.writeText(link);
+      copy.textContent = "Copied";
+    } catch {
+      copy.textContent = document.execCommand("copy") ? "Copied" : "Press Ctrl+C";
+    }
+  };
+  close.onclick = () => dialog.close();
+  dialog.replaceChildren(
+    element("h2", { id: "link-title" }, `The link of ${name}`),
+    element("p", { className: "muted" }, "Whoever has it is this person here. Send it to them alone."),
+    element("img", { className: "qr", src: qr, alt: `QR code of the link of ${name}` }),
+    element("label", { htmlFor: "link-text" }, "Link"),
+    text,
+    element("div", { className: "buttons" }, copy, close),
+  );
+  dialog.showModal();
+}

@@ -1,0 +1,97 @@
+// The first look: how far it is, what it costs, how good it is, whether all is well.
+
+import { element } from "../annotate/element.js";
+import { ago, count, hour, interval, money, percent, several } from "./words.js";
+
+const KINDS = [
+  ["finished", "finished", "The risk of a wrong label is below what you set."],
+  ["exhausted", "exhausted", "Asked about as often as you allow, and still risky."],
+  ["broken", "broken", "Two people say that there is nothing to see."],
+  ["open", "open", "To be asked about."],
+];
+
+const REASONS = {
+  finished: "no image is open",
+  budget: "the budget is spent",
+  early_stop: "more answers no longer helped",
+  no_annotator: "nobody may be asked about any open image",
+};
+
+export function showSummary(summary) {
+  document.title = `${percentDone(summary)} · ${summary.title} · askless`;
+  document.getElementById("title").textContent = summary.title;
+  const state = document.getElementById("state");
+  state.dataset.state = summary.state;
+  const reason = summary.state === "finished" ? `: ${REASONS[summary.reason] ?? summary.reason}` : "";
+  state.textContent = `${{ running: "Running", paused: "Paused", finished: "Finished" }[summary.state]}${reason}`;
+  document.getElementById("progress").replaceChildren(...progress(summary));
+  document.getElementById("figures").replaceChildren(...figures(summary));
+  document.getElementById("rests-on").textContent = summary.accuracy.rests_on;
+}
+
+// What is told by the clock alone; called every second or so.
+export function showPulse(summary) {
+  const { last_answer: last, n_active: active } = summary;
+  document.getElementById("pulse").textContent =
+    last === null ? "No answers yet" : `Last answer ${ago(last)}${active ? `, ${count(active)} at work` : ""}`;
+}
+
+// Rounded down: 100 % is said when all are done.
+const percentDone = ({ images: { total, open } }) => percent(total ? Math.floor((1000 * (total - open)) / total) / 1000 : 0);
+
+function progress({ images }) {
+  const shares = KINDS.filter(([kind]) => images[kind]).map(([kind]) => {
+    const part = element("span", { className: kind });
+    part.style.flexGrow = images[kind];
+    return part;
+  });
+  const legend = KINDS.filter(([kind]) => images[kind] || ["finished", "open"].includes(kind)).map(([kind, name, title]) =>
+    element("li", { className: kind, title }, element("b", {}, count(images[kind])), ` ${name}`),
+  );
+  const headline = element(
+    "p",
+    { className: "headline" },
+    element("b", {}, percentDone({ images })),
+    ` of ${several(images.total, "image")} done`,
+  );
+  return [headline, element("div", { className: "bar", ariaHidden: "true" }, ...shares), element("ul", { className: "legend" }, ...legend)];
+}
+
+function figures(summary) {
+  const { accuracy, cost, images } = summary;
+  const done = images.total - images.open;
+  const perImage = done && summary.n_answers ? `${(summary.n_answers / done).toFixed(2)} per image done` : "";
+  const skips = summary.n_skips ? several(summary.n_skips, "skip") : "";
+  return [
+    figure("Answers", count(summary.n_answers), [perImage, skips], "answers"),
+    figure("Per hour", count(summary.per_hour), [several(summary.n_annotators, "annotator")]),
+    figure("Still to come", cost.n_to_come ? `≈ ${count(cost.n_to_come)}` : (cost.n_to_come ?? "–"), [
+      cost.price && cost.to_come ? `≈ ${money(cost.to_come, cost.currency)}` : "",
+      cost.budget === null ? "no budget set" : `budget ${count(cost.budget)}`,
+    ]),
+    figure("Spent", cost.price ? money(cost.spent, cost.currency) : "–", [
+      cost.price ? `${money(cost.price, cost.currency)} per answer` : "no price set",
+    ]),
+    figure("Accuracy, believed", percent(accuracy.estimated), [
+      accuracy.gold ? `gold: ${percent(accuracy.gold.share)} (${interval(accuracy.gold)})` : "not checked by gold",
+    ]),
+    figure("Inference", ...inferenceWords(summary.inference)),
+  ];
+}
+
+function inferenceWords({ last_error: error, last_seconds: seconds, n_behind: behind, refreshed }) {
+  if (error) return ["In trouble", [error]];
+  const when = refreshed === null ? "not yet" : `last at ${hour(refreshed)}`;
+  const took = seconds === null ? "" : `took ${seconds.toFixed(1)} s`;
+  return [behind ? `${several(behind, "answer")} behind` : "Up to date", [when, took]];
+}
+
+function figure(name, value, notes, id = "") {
+  const told = notes.filter(Boolean).join(" · ");
+  return element(
+    "div",
+    id ? { id } : {},
+    element("dt", {}, name),
+    element("dd", {}, element("b", {}, String(value)), element("small", {}, told)),
+  );
+}

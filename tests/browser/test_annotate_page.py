@@ -1,0 +1,493 @@
+"""The annotator's page in a real Chromium: people answer by keyboard, lose their connection, and come back."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from askless.server.live import LiveCampaign
+from askless.store.entries import Entry, Kind
+from askless.types import SkipReason
+from served_campaign import CLASSES, draw, make_campaign, serving
+from small_campaign import read
+
+pytestmark = pytest.mark.slow
+
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_arguments: dict[str, Any]) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**browser_arguments)
+        yield browser
+        browser.close()
+
+
+class Place:
+    """A served campaign, and browsers in which people have it open."""
+
+    def __init__(self, chromium: Browser, stack: ExitStack, live: LiveCampaign, url: str) -> None:
+        self.live, self.url = live, url
+        self._chromium, self._stack = chromium, stack
+
+    def link(self, name: str = "ann") -> str:
+        return self.live.link(self.live.campaign.invite(name, "annotator"), self.url)
+
+    def browser(self, **options: Any) -> BrowserContext:
+        """With windows of its own; whatever goes wrong in one of them fails the test."""
+        context = self._chromium.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
+        self._stack.callback(context.close)
+        context.on("weberror", lambda error: pytest.fail(str(error.error)))
+        context.on("dialog", lambda dialog: pytest.fail(dialog.message))
+        context.on("console", fail_if_refused)
+        return context
+
+    def open(self, name: str = "ann", **options: Any) -> Page:
+        page = self.browser(**options).new_page()
+        page.goto(self.link(name))
+        return page
+
+    def entries(self, *kinds: Kind) -> list[Entry]:
+        return [entry for entry in read(self.live.campaign) if entry.kind in kinds]
+
+
+Serve = Callable[..., Place]
+
+
+@pytest.fixture
+def serve(chromium: Browser, tmp_path: Path) -> Iterator[Serve]:
+    with ExitStack() as stack:
+
+        def start(**campaign: Any) -> Place:
+            live = LiveCampaign(make_campaign(tmp_path / "shapes", **campaign))
+            stack.callback(live.close)
+            return Place(chromium, stack, live, stack.enter_context(serving(live)))
+
+        yield start
+
+
+def fail_if_refused(message: Any) -> None:
+    if "Content Security Policy" in message.text:
+        pytest.fail(message.text)
+
+
+def shown(page: Page) -> str:
+    """Waits for the picture in question; its address differs for every picture."""
+    page.wait_for_selector("#stage img")
+    return str(page.get_attribute("#stage img", "src"))
+
+
+def press(page: Page, key: str) -> None:
+    """A key once there is a picture, until another picture or a notice has taken its place."""
+    before = shown(page)
+    page.keyboard.press(key)
+    page.wait_for_function(
+        "before => !document.querySelector(`#stage img[src='${before}']`) || document.querySelector('#work').hidden",
+        arg=before,
+    )
+
+
+def wait_until_sent(page: Page) -> None:
+    expect(page.locator("#sync")).to_have_text("Saved")
+
+
+def test_sixty_labels_by_keyboard_are_in_the_log(serve: Serve) -> None:
+    place = serve(n_items=60, settings="sampler.max_per_item = 1", page="shuffle_classes = false")
+    page = place.open()
+    for number in range(60):
+        press(page, str(1 + number % 3))
+    expect(page.locator("#notice h2")).to_have_text("Nothing to answer just now")
+    wait_until_sent(page)
+    answered = place.entries(Kind.ANSWERED)
+    assert [entry.label for entry in answered] == [number % 3 for number in range(60)]
+    assert len({entry.item for entry in answered}) == 60
+    assert all(entry.response_ms is not None and 0 <= entry.response_ms < 10_000 for entry in answered)
+
+
+def test_other_answers_have_keys_of_their_own(serve: Serve) -> None:
+    place = serve(n_items=6)
+    page = place.open()
+    for key in ("Space", "u", "b", "n"):
+        press(page, key)
+    wait_until_sent(page)
+    skipped = [(entry.payload or {}).get("reason", SkipReason.SKIP) for entry in place.entries(Kind.SKIPPED)]
+    assert skipped == [SkipReason.SKIP, SkipReason.UNSURE, SkipReason.BROKEN]
+    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [3]  # the class `other`
+
+
+def test_without_a_class_other_none_of_these_is_a_reason(serve: Serve) -> None:
+    place = serve(n_items=3, classes=CLASSES)
+    page = place.open()
+    press(page, "n")
+    wait_until_sent(page)
+    (entry,) = place.entries(Kind.SKIPPED)
+    assert entry.payload == {"reason": SkipReason.NONE_OF_THESE}
+
+
+def test_an_answer_is_taken_back_and_given_anew(serve: Serve) -> None:
+    place = serve(n_items=8, page="shuffle_classes = false")
+    page = place.open()
+    first = shown(page)
+    press(page, "1")
+    press(page, "1")
+    press(page, "Backspace")
+    press(page, "Control+z")
+    assert shown(page) == first
+    press(page, "2")
+    wait_until_sent(page)
+    answered = place.entries(Kind.ANSWERED)
+    assert [entry.label for entry in answered] == [0, 0, 1]
+    assert [entry.item for entry in place.entries(Kind.UNDONE)] == [answered[1].item, answered[0].item]
+    assert answered[2].item == answered[0].item
+    expect(page.locator("#progress")).to_have_text("1 answered")
+
+
+def test_twenty_answers_can_be_taken_back_and_no_more(serve: Serve) -> None:
+    place = serve(n_items=30)
+    page = place.open()
+    for _ in range(21):
+        press(page, "1")
+    for _ in range(20):
+        press(page, "Backspace")
+    expect(page.locator("#do-undo")).to_be_disabled()
+    wait_until_sent(page)
+    expect(page.locator("#progress")).to_have_text("1 answered")
+
+
+def test_ten_answers_offline_a_closed_tab_and_thrice_the_same_are_ten_in_the_log(serve: Serve) -> None:
+    place = serve(n_items=30, page="ahead = 12")
+    context, link = place.browser(), place.link()
+    page = context.new_page()
+    page.goto(link)
+    shown(page)
+    page.wait_for_load_state("networkidle")
+    context.set_offline(True)
+    for _ in range(10):
+        press(page, "1")
+    expect(page.locator("#sync")).to_have_text("Offline: 10 kept here")
+    page.close()
+    context.set_offline(False)
+    assert not place.entries(Kind.ANSWERED)
+
+    n_sent = 0
+
+    def send_thrice(route: Any) -> None:
+        nonlocal n_sent
+        for _ in range(2):
+            route.fetch()
+        n_sent += len(json.loads(route.request.post_data)["events"])
+        route.continue_()
+
+    context.route("**/api/events", send_thrice)
+    page = context.new_page()
+    page.goto(link)
+    wait_until_sent(page)
+    shown(page)
+    expect(page.locator("#progress")).to_have_text("10 answered")
+    assert n_sent == 10
+    answered = place.entries(Kind.ANSWERED)
+    assert (
+        len(answered) == len({entry.item for entry in answered}) == len({entry.answer_id for entry in answered}) == 10
+    )
+
+
+def test_an_answer_whose_acknowledgement_is_lost_is_kept_once(serve: Serve) -> None:
+    place = serve(n_items=8)
+    context = place.browser()
+    page = context.new_page()
+    page.goto(place.link())
+    shown(page)
+
+    def lose(route: Any) -> None:
+        route.fetch()
+        route.abort()
+
+    context.route("**/api/events", lose, times=1)
+    press(page, "1")
+    expect(page.locator("#sync")).to_have_text("Offline: 1 kept here")
+    wait_until_sent(page)
+    assert len(place.entries(Kind.ANSWERED)) == 1
+
+
+def test_two_browsers_never_hold_the_same_image(serve: Serve) -> None:
+    place = serve(n_items=40, settings="sampler.max_per_item = 1")
+    pages = [place.open(name) for name in ("ann", "bob")]
+    for _ in range(12):
+        for page in pages:
+            press(page, "1")
+    for page in pages:
+        wait_until_sent(page)
+    answered = place.entries(Kind.ANSWERED)
+    assert len(answered) == len({entry.item for entry in answered}) == 24
+    held: set[int] = set()
+    for batch in place.live.campaign.leased():
+        assert not held & set(batch.items)
+        held |= set(batch.items)
+
+
+def test_the_newest_tab_works_and_the_older_one_says_so(serve: Serve) -> None:
+    place = serve(n_items=8)
+    context, link = place.browser(), place.link()
+    older, newer = context.new_page(), context.new_page()
+    older.goto(link)
+    shown(older)
+    newer.goto(link)
+    expect(older.locator("#notice h2")).to_have_text("You went on in another tab")
+    press(newer, "1")
+
+
+def test_keys_can_be_changed_and_switched_off(serve: Serve) -> None:
+    place = serve(n_items=8, page="shuffle_classes = false")
+    page = place.open()
+    before = shown(page)
+    page.click("#open-settings")
+    page.get_by_role("button", name="Key for circle: 1").click()
+    page.keyboard.press("x")
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("1")
+    assert shown(page) == before
+    press(page, "x")
+    page.reload()
+    press(page, "x")
+    wait_until_sent(page)
+    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [0, 0]
+
+    page.click("#open-settings")
+    page.get_by_label("Answer with single keys").uncheck()
+    page.keyboard.press("Escape")
+    before = shown(page)
+    page.keyboard.press("x")
+    page.keyboard.press("Space")
+    assert shown(page) == before
+    page.get_by_role("button", name="circle", exact=True).click()
+    wait_until_sent(page)
+    assert len(place.entries(Kind.ANSWERED)) == 3
+
+
+def test_an_answer_may_want_to_be_confirmed(serve: Serve) -> None:
+    place = serve(n_items=8, page="shuffle_classes = false\nconfirm = true")
+    page = place.open()
+    before = shown(page)
+    page.keyboard.press("1")
+    page.keyboard.press("2")
+    assert shown(page) == before
+    expect(page.get_by_role("button", name="square")).to_have_attribute("aria-pressed", "true")
+    press(page, "Enter")
+    wait_until_sent(page)
+    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [1]
+
+
+def test_a_thousand_classes_are_found_by_typing_within_fifty_milliseconds(serve: Serve) -> None:
+    classes = [
+        {"name": f"{kind} of kind {number}", "aliases": [f"alias {number} {kind}"], "parent": f"things/{kind}"}
+        for kind in ("finch", "gear", "lamp", "rose")
+        for number in range(250)
+    ]
+    place = serve(n_items=8, classes=[*classes, "Ünïcorn", "other"])
+    page = place.open()
+    shown(page)
+    page.evaluate(
+        """() => {
+            window.times = [];
+            const field = document.querySelector("#class-search");
+            addEventListener("keydown", () => { window.pressed = performance.now(); }, true);
+            field.addEventListener("input", () => requestAnimationFrame(() => {
+                const channel = new MessageChannel();
+                channel.port1.onmessage = () => window.times.push(performance.now() - window.pressed);
+                channel.port2.postMessage(0);
+            }));
+        }"""
+    )
+    for query, first in (
+        ("rose 77", "rose of kind 77"),
+        ("alias 3 gear", "gear of kind 3"),
+        ("unic", "Ünïcorn"),
+        ("unocorn", "Ünïcorn"),
+    ):
+        page.fill("#class-search", "")
+        page.locator("#class-search").press_sequentially(query, delay=30)
+        expect(page.locator(".option span").first).to_have_text(first)
+        assert page.locator(".option").count() <= 50
+    times = sorted(page.evaluate("window.times"))
+    assert times[int(0.9 * len(times))] < 50, times  # the median is about 10 ms; other programs may get in between
+    press(page, "Enter")
+    wait_until_sent(page)
+    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [1000]
+    press(page, "1")  # the class used last
+    wait_until_sent(page)
+    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [1000, 1000]
+
+
+def test_time_with_the_guide_open_is_no_response_time(serve: Serve) -> None:
+    place = serve(n_items=4, instructions="# How\n\nLook **well**.")
+    page = place.open()
+    page.get_by_role("button", name="Start").click()
+    shown(page)
+    page.keyboard.press("h")
+    expect(page.locator("#guide strong")).to_have_text("well")
+    time.sleep(0.7)
+    page.keyboard.press("h")
+    press(page, "1")
+    wait_until_sent(page)
+    (entry,) = place.entries(Kind.ANSWERED)
+    assert entry.response_ms is not None
+    assert entry.response_ms < 700
+
+
+NASTY = ("<img src=x onerror=alert(1)>", "<script>alert(2)</script>", "\"'><svg onload=alert(3)>", "{{7*7}}${alert(4)}")
+
+
+def test_names_are_text_and_instructions_do_nothing(serve: Serve) -> None:
+    tables = [{"name": name, "description": name, "aliases": [f"{name}!"], "parent": name} for name in NASTY]
+    text = (
+        "<script>alert(5)</script> <img src=x onerror=alert(6)> [click](javascript:alert(7)) <b onclick=alert(8)>b</b>"
+    )
+    place = serve(n_items=6, classes=tables, page=f"title = '{NASTY[0]}'", instructions=text)
+    page = place.open(NASTY[1])
+    page.get_by_role("button", name="Start").click()
+    press(page, "1")
+    page.keyboard.press("h")
+    expect(page.locator("#guide dt").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.click("#open-settings")
+    assert page.title() == NASTY[0]
+    assert (
+        page.locator("script:not([src])").count()
+        == page.locator("svg").count()
+        == page.locator("[onclick]").count()
+        == 0
+    )
+    assert page.locator("img:not([src^=blob])").count() == page.locator("a[href^=javascript]").count() == 0
+
+
+def test_touch_answers_and_nothing_is_wider_than_a_phone(serve: Serve) -> None:
+    names = [
+        "Donaudampfschifffahrtsgesellschaftskapitän",
+        "A name of several words that goes on and on",
+        *map(str, range(18)),
+    ]
+    place = serve(
+        n_items=6, classes=names, page='title = "A very long title of a campaign, longer than any phone is wide"'
+    )
+    page = place.open(viewport=PHONE, has_touch=True, is_mobile=True)
+    shown(page)
+    for button in page.locator("#work button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44
+    page.get_by_role("button", name="Donau").tap()
+    wait_until_sent(page)
+    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [0]
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for opener in ("#open-guide", "#open-settings"):
+        page.click(opener)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        page.keyboard.press("Escape")
+
+
+def check(page: Page) -> None:
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+TABLES = (
+    {"name": "circle", "description": "Round.", "examples": ["images/0.png"], "parent": "round"},
+    {"name": "square", "parent": "with corners"},
+    "triangle",
+    "other",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_questions_and_dialogs_are_accessible(serve: Serve, scheme: str) -> None:
+    page = serve(n_items=4, classes=TABLES, instructions="# How\n\nLook.").open(color_scheme=scheme)
+    start = page.get_by_role("button", name="Start")
+    expect(start).to_be_visible()
+    check(page)
+    start.click()
+    press(page, "1")
+    check(page)
+    for opener in ("#open-guide", "#open-settings"):
+        page.click(opener)
+        check(page)
+        page.keyboard.press("Escape")
+
+
+def test_notices_are_accessible(serve: Serve) -> None:
+    place = serve(n_items=4, settings="sampler.max_per_item = 1")
+    context = place.browser()
+    page = context.new_page()
+    page.goto(place.url)
+    expect(page.locator("#notice h2")).to_have_text("You need your personal link")
+    check(page)
+    page.goto(f"{place.url}/#unknown")
+    expect(page.locator("#notice h2")).to_have_text("This link has ended")
+    page.goto(place.link())
+    shown(page)
+    page.click("#rest")
+    check(page)
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_load_state("networkidle")
+    context.set_offline(True)
+    for _ in range(4):
+        press(page, "1")
+    expect(page.locator("#notice h2")).to_have_text("No connection")
+    check(page)
+    place.live.campaign.pause()
+    context.set_offline(False)
+    expect(page.locator("#notice h2")).to_have_text("Paused", timeout=10_000)
+    place.live.campaign.resume()
+    expect(page.locator("#notice h2")).to_have_text("Nothing to answer just now", timeout=10_000)
+    check(page)
+
+
+def test_a_search_field_is_accessible(serve: Serve) -> None:
+    place = serve(n_items=4, classes=[f"class {number}" for number in range(40)])
+    page = place.open()
+    press(page, "Space")
+    page.fill("#class-search", "class 7")
+    check(page)
+    press(page, "Enter")
+    check(page)
+
+
+def test_pictures_of_any_shape_fit_and_can_be_looked_at_closely(serve: Serve) -> None:
+    place = serve(pictures=[draw(0, (80, 1600)), draw(1, (1600, 60)), draw(2, (8, 8))])
+    page = place.open()
+    for _ in range(3):
+        shown(page)
+        stage, picture = page.locator("#stage").bounding_box(), page.locator("#stage img").bounding_box()
+        assert stage is not None
+        assert picture is not None
+        assert picture["width"] <= stage["width"]
+        assert picture["height"] <= stage["height"]
+        page.keyboard.press("z")
+        enlarged = page.locator("#stage img").bounding_box()
+        assert enlarged is not None
+        assert enlarged["width"] == pytest.approx(3 * picture["width"], rel=0.01)
+        press(page, "1")
+
+
+def test_a_revoked_link_ends_at_the_next_answer_and_a_ban_says_so(serve: Serve) -> None:
+    place = serve(n_items=20)
+    page = place.open()
+    press(page, "1")
+    wait_until_sent(page)
+    (invitation,) = place.live.campaign.invitations()
+    place.live.campaign.revoke(invitation.id)
+    page.keyboard.press("1")
+    expect(page.locator("#notice h2")).to_have_text("This link has ended")
+
+    page = place.open("bob")
+    shown(page)
+    place.live.campaign.ban("bob")
+    page.reload()
+    expect(page.locator("#notice h2")).to_have_text("No more images for this link")

@@ -1,0 +1,197 @@
+"""The commands about a campaign say the same to its server as to the campaign itself."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from askless.campaign import Campaign
+from askless.cli import app
+from askless.data.folder import CampaignFolder
+from askless.errors import DataError, StoreError
+from askless.server.live import LiveCampaign
+from askless.server.reach import Server, announce, find_server, reach
+from askless.store.snapshot import load_estimate
+from askless.types import Answer
+from askless.workspace import ServedError, open_campaign
+from served_campaign import make_campaign, serving
+from small_campaign import read_file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A campaign of which two people have answered 18 images each, one of them well."""
+    folder = make_campaign(tmp_path / "shapes", n_gold=2)
+    with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
+        for name, shift in (("ann", 0), ("bob [2]", 1)):
+            campaign.record(name, [Answer(i, (i + shift * (i % 2)) % 3, 900) for i in range(6, 24)])
+        campaign.take(campaign.infer_now())
+    return folder
+
+
+@pytest.fixture(params=["alone", "served"])
+def campaign(folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Its folder, while nobody serves it, and while somebody does."""
+    if request.param == "alone":
+        yield folder
+        return
+    with closing(LiveCampaign(folder)) as live, serving(live) as url:
+        token = live.links.token(live.admin())
+        with announce(live.place, Server(url, "https://label.example/", os.getpid(), token)):
+            yield folder
+
+
+def run(*arguments: object) -> Any:
+    """What a command prints with --json."""
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def say(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_status(campaign: Path) -> None:
+    summary = run("status", campaign)
+    assert (summary["state"], summary["n_answers"], summary["images"]["total"]) == ("running", 36, 22)
+    text = say("status", campaign)
+    assert "36 by 2 people" in text
+    assert "0 labels not yet inferred" in text
+
+
+def test_pause_and_resume(campaign: Path) -> None:
+    assert run("pause", campaign) == {"is_paused": True}
+    assert run("status", campaign)["state"] == "paused"
+    assert "Resumed" in say("resume", campaign)
+    assert run("status", campaign)["state"] == "running"
+
+
+def test_invite_list_and_revoke(campaign: Path) -> None:
+    eve, joe = run("invite", campaign, "eve", "joe", "--days", "7")
+    assert (eve["name"], eve["role"], eve["is_revoked"]) == ("eve", "annotator", False)
+    assert urlsplit(eve["link"])[:3] in (("https", "label.example", "/"), ("http", "127.0.0.1:8000", "/"))
+    assert "/manage#" in say("invite", campaign, "boss", "--role", "viewer", "--qr")
+    assert "█" in say("invite", campaign, "guest", "--qr")
+    assert [one["name"] for one in run("invite", campaign, "--revoke", joe["id"]) if one["is_revoked"]] == ["joe"]
+    lines = say("invite", campaign).splitlines()
+    assert [line.split()[-1] == "revoked" for line in lines if " joe " in line] == [True]
+    assert len(lines) == 5  # with the admin
+
+
+def test_annotators_ban_and_unban(campaign: Path) -> None:
+    ann, bob = run("annotators", campaign)
+    assert (ann["name"], ann["n_answers"], ann["standing"]) == ("ann", 18, "working")
+    assert ann["gold"]["share"] == 1
+    assert 0 < bob["skill"]["low"] < bob["skill"]["share"] < bob["skill"]["high"] < 1
+    assert run("annotators", campaign, "--ban", "bob [2]")[1]["standing"] == "banned"
+    text = say("annotators", campaign)
+    assert "bob [2]" in text
+    assert "100% of 2" in text
+    assert run("annotators", campaign, "--unban", "bob [2]")[1]["standing"] == "working"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["invite", "--revoke", "999"], ["annotators", "--ban", "nobody"], ["invite", "x", "--role", "king"]]
+)
+def test_what_the_manager_refuses_is_a_sentence(campaign: Path, arguments: list[str]) -> None:
+    command, *rest = arguments
+    before = len(read_file(campaign / "log.db"))
+    result = CliRunner().invoke(app, [command, str(campaign), *rest])
+    assert isinstance(result.exception, DataError)
+    assert str(result.exception).endswith(".")
+    assert len(read_file(campaign / "log.db")) - before <= 1  # the admin, if nobody has served it before
+
+
+def test_who_is_gone_or_silent_is_said(folder: Path) -> None:
+    place = CampaignFolder(folder)
+    nobody = Server("http://127.0.0.1:9", "http://127.0.0.1:9", 1, "token")
+    with announce(place, nobody):
+        assert find_server(place) == nobody
+        assert place.serving.stat().st_mode & 0o077 == 0
+        assert run("status", folder)["n_answers"] == 36  # the lock is free: whoever was announced has been killed
+        with (
+            closing(LiveCampaign(folder)),
+            pytest.raises(StoreError, match="does not answer"),
+            reach(folder) as manager,
+        ):
+            manager.get("/summary")
+    assert find_server(place) is None
+    with closing(LiveCampaign(folder)), pytest.raises(ServedError, match="Another process"), reach(folder):
+        pass
+
+
+def test_an_answer_that_is_none(folder: Path) -> None:
+    with closing(LiveCampaign(folder)) as live, serving(live) as url:
+        token = live.links.token(live.admin())
+        nowhere = Server(f"{url}/nowhere", url, 1, token)
+        with announce(live.place, nowhere), reach(folder) as manager, pytest.raises(DataError):
+            manager.get("/summary")
+
+
+def test_rebuild_finds_what_was_kept(folder: Path) -> None:
+    made = run("rebuild", folder)
+    assert made == {"n_entries": len(read_file(folder / "log.db")), "n_refreshes": 1, "n_different": 0, "difference": 0}
+    assert "All is as it was kept" in say("rebuild", folder)
+    with closing(LiveCampaign(folder)), pytest.raises(ServedError), closing(LiveCampaign(folder)):
+        pass
+
+
+def test_rebuild_mends_what_is_gone_or_damaged(folder: Path) -> None:
+    (kept,) = folder.glob("log.db.estimate-*.npz")
+    content = dict(np.load(kept))
+    kept.unlink()
+    assert "now there is one" in say("rebuild", folder)
+    assert np.load(kept)["posterior"].tolist() == content["posterior"].tolist()
+    np.savez(kept.with_suffix(""), **(content | {"posterior": content["posterior"][:, ::-1]}))
+    result = CliRunner().invoke(app, ["rebuild", str(folder)])
+    assert result.exit_code == 1
+    assert "was damaged" in result.output
+    with closing(open_campaign(folder)) as campaign:
+        estimate = load_estimate(folder / "log.db", campaign.estimate.upto, campaign.prior_counts)
+        assert estimate is not None
+        assert estimate.posterior.tolist() == content["posterior"].tolist()
+
+
+def test_rebuild_where_the_machine_computes_differently(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("askless.estimates.digest", lambda estimate: "something else")
+    result = CliRunner().invoke(app, ["rebuild", str(folder)])
+    assert result.exit_code == 1
+    assert "1 came out otherwise" in result.output
+
+
+def test_rebuild_before_any_inference(tmp_path: Path) -> None:
+    assert "Nothing was inferred yet" in say("rebuild", make_campaign(tmp_path / "new"))
+
+
+def test_an_estimate_that_is_gone_makes_an_inference_due(folder: Path) -> None:
+    (kept,) = folder.glob("log.db.estimate-*.npz")
+    with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
+        assert campaign.n_new == 0
+    kept.unlink()
+    with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
+        assert campaign.n_new is None
+        assert isinstance(campaign, Campaign)
+
+
+def test_other_commands_while_it_is_served(folder: Path, tmp_path: Path) -> None:
+    answers = tmp_path / "answers.csv"
+    answers.write_text("item,annotator,label\n3,eve,circle\n")
+    with closing(LiveCampaign(folder)):
+        before = read_file(folder / "log.db")
+        refused = CliRunner().invoke(app, ["import", str(folder), str(answers)])
+        assert isinstance(refused.exception, ServedError)
+        assert "of its last inference" in say("export", folder, "--out", tmp_path / "out")
+        run("aggregate", folder, "-o", tmp_path / "labels.csv")
+        assert read_file(folder / "log.db") == before
+    say("import", folder, answers)
+    assert len(read_file(folder / "log.db")) == len(before) + 2

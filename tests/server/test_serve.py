@@ -1,0 +1,152 @@
+"""`askless serve` and `askless quickstart` as processes, and what they refuse."""
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from askless.cli import app
+from askless.cli import quickstart as quickstart_module
+from askless.data.folder import CampaignFolder
+from askless.errors import ConfigError
+from askless.server.live import LiveCampaign
+from askless.server.reach import find_server
+from askless.server.serve import is_own, serve
+from served_campaign import draw, make_campaign
+from server_process import TABLES, started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_serving_ends_cleanly_and_promises_stay(tmp_path: Path, ending: signal.Signals) -> None:
+    folder = make_campaign(tmp_path / "shapes", settings=TABLES)
+    place = CampaignFolder(folder)
+    with started("serve", folder) as (process, said):
+        announced = find_server(place)
+        assert announced is not None
+        assert (announced.url, announced.pid) == (said["url"], process.pid)
+        admin = {"Authorization": f"Bearer {said['admin'].partition('#')[2]}"}
+        with httpx.Client(base_url=said["url"], headers=admin, timeout=20) as client:
+            made = client.post("/api/manage/invitations", json={"name": "ann"}).raise_for_status().json()
+            token = {"Authorization": f"Bearer {made['link'].partition('#')[2]}"}
+            held = client.post("/api/batches", json={}, headers=token).raise_for_status().json()["batches"]
+            result = CliRunner().invoke(app, ["pause", str(folder)])
+            assert result.exit_code == 0, result.output
+            process.send_signal(ending)
+            assert process.wait(30) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    assert not place.serving.exists()
+    with closing(LiveCampaign(folder)) as live:
+        assert live.campaign.is_paused
+        assert [batch.id for batch in live.campaign.leased("ann")] == [batch["id"] for batch in held] != []
+
+
+@pytest.mark.slow
+def test_quickstart_from_a_folder_of_pictures_and_again(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for i in range(12):
+        draw(i).save(photos / f"{i:02}.jpg")
+    (photos / "notes.txt").write_text("no picture")
+    arguments = ("quickstart", photos, "--classes", "circle,square", "--campaign", tmp_path / "c", "--annotators", 2)
+    links = []
+    for _ in range(2):
+        with started(*arguments) as (process, said):
+            links.append(
+                (said["admin"].partition("#")[2], [one.partition("#")[2] for one in said["annotators"].values()])
+            )
+            token = {"Authorization": f"Bearer {links[0][1][0]}"}
+            with httpx.Client(base_url=said["url"], headers=token, timeout=20) as client:
+                (batch, *_) = client.post("/api/batches", json={}).raise_for_status().json()["batches"]
+                picture = client.get(f"/api/image/{batch['items'][0]['item']}").raise_for_status()
+                assert picture.headers["content-type"] == "image/webp"
+                assert [one["name"] for one in client.get("/api/session").json()["classes"]].count("other") == 1
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+    assert links[0] == links[1]
+    assert list(said["annotators"]) == ["annotator-1", "annotator-2"]
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "shapes")
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(app, ["serve", str(folder), "--port", str(port)])
+    assert isinstance(result.exception, ConfigError)
+    assert f"http://127.0.0.1:{port}" in str(result.exception)
+    LiveCampaign(folder).close()
+
+
+@pytest.mark.parametrize(
+    ("host", "complaint"), [("0.0.0.0", "--public-url"), ("::", "--public-url"), ("no.such.host.invalid", "Nobody can")]
+)
+def test_addresses_that_cannot_be_served(tmp_path: Path, host: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        serve(make_campaign(tmp_path / "shapes"), host=host, port=0)
+
+
+def test_which_addresses_are_this_machine_only() -> None:
+    assert [is_own(host) for host in ("127.0.0.1", "127.8.8.8", "localhost", "::1")] == [True] * 4
+    assert [is_own(host) for host in ("0.0.0.0", "192.168.1.7", "example.org", "")] == [False] * 4
+
+
+def test_an_open_network_is_warned_of(tmp_path: Path) -> None:
+    def stderr(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["serve", str(tmp_path / "none"), *arguments]).stderr
+
+    assert "without TLS" in stderr("--host", "192.168.1.7")
+    assert "without TLS" in stderr("--host", "0.0.0.0", "--public-url", "http://here")
+    assert "without TLS" not in stderr("--host", "0.0.0.0", "--public-url", "https://here")
+    assert "without TLS" not in stderr()
+
+
+def serve_once(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a command prints before it is ended, at once, by Ctrl-C."""
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: os.kill(os.getpid(), signal.SIGINT))
+    result = CliRunner().invoke(app, [*map(str, arguments), "--port", "0"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_serve_prints_the_managers_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = serve_once("serve", make_campaign(tmp_path / "shapes"), monkeypatch=monkeypatch)
+    assert "/manage#" in output
+    assert "askless invite" in output
+
+
+def test_quickstart_prints_links_and_opens_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for i in range(3):
+        draw(i).save(f"photos/{i}.png")
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(quickstart_module, "_has_display", lambda: True)
+    output = serve_once("quickstart", "photos", "--classes", "a,b", "--qr", monkeypatch=monkeypatch)
+    assert output.count("http://127.0.0.1") == 4
+    assert "█" in output
+    assert len(opened) == 1
+    assert opened[0] in output.replace("\n", "")
+    assert (tmp_path / "photos-campaign" / "features.npy").exists()
+    shutil.rmtree("photos")
+    serve_once("serve", "photos-campaign", monkeypatch=monkeypatch)
+
+
+def test_a_browser_is_opened_only_where_one_can_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert not quickstart_module._has_display()
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert quickstart_module._has_display()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert not quickstart_module._has_display()
