@@ -1,6 +1,6 @@
 """How many answers a server takes, and how fast, while the inference runs beside it.
 
-    python benchmarks/server_load.py [--seconds 120] [--annotators 32] [--items 20000]
+    python benchmarks/server_load.py [--seconds 120] [--annotators 32] [--items 20000] [--store URL]
 
 Simulated annotators, right 8 times in 10, answer over HTTP as fast as they are asked: each asks for a batch and sends
 its answers together, one after the other without a pause. Client, server and inference are three processes on the
@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,9 @@ import numpy as np
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemRow, to_csv
 from askless.server.live import LiveCampaign
+from askless.store.entries import Kind
+from askless.store.postgres import address_of_folder
+from askless.workspace import open_beside
 
 K = 10
 D = 64
@@ -56,7 +58,7 @@ class Tally:
     errors: list[str] = field(default_factory=list)
 
 
-def make_campaign(root: Path, n_items: int) -> "np.typing.NDArray[np.int64]":
+def make_campaign(root: Path, n_items: int, store: str) -> "np.typing.NDArray[np.int64]":
     """Items without pictures, in K classes that the features tell apart; returns the truth."""
     root.mkdir()
     place, rng = CampaignFolder(root), np.random.default_rng(0)
@@ -64,7 +66,8 @@ def make_campaign(root: Path, n_items: int) -> "np.typing.NDArray[np.int64]":
     rows = [ItemRow(f"{i:07}", f"images/{i}.jpg", 8, 8, 1, f"{i:032x}", "", "") for i in range(n_items)]
     place.items.write_text(to_csv([ItemRow._fields, *rows]))
     place.classes.write_text(json.dumps([f"class {k}" for k in range(K)]))
-    place.settings.write_text(SETTINGS)
+    where = f"store = {json.dumps(address_of_folder(store, root))}\n" if store else ""
+    place.settings.write_text(where + SETTINGS)
     np.save(place.features, (rng.normal(size=(n_items, D)) + 2 * np.eye(K, D)[truth]).astype(np.float32))
     return truth
 
@@ -130,14 +133,14 @@ def invite(folder: Path, n_annotators: int) -> list[str]:
         return [live.links.token(one) for one in invited]
 
 
-def check(log: Path, tally: Tally) -> str:
+def check(folder: Path, tally: Tally) -> str:
     """What is in the log beside what was acknowledged."""
-    with closing(sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True)) as connection:
-        rows = [row[0] for row in connection.execute("SELECT answer_id FROM entry WHERE kind = 'answered'")]
-        (n_refreshes,) = connection.execute("SELECT count(*) FROM entry WHERE kind = 'refreshed'").fetchone()
-    there = {str(UUID(bytes=row)) for row in rows}
-    lost = len(tally.kept - there)
-    return f"{len(rows)} answers, {len(there)} distinct ids, lost {lost}; {n_refreshes} inferences"
+    with closing(open_beside(folder)) as campaign:
+        entries = list(campaign.entries())
+    rows = [str(UUID(bytes=entry.answer_id)) for entry in entries if entry.kind == Kind.ANSWERED]
+    n_refreshes = sum(entry.kind == Kind.REFRESHED for entry in entries)
+    lost = len(tally.kept - set(rows))
+    return f"{len(rows)} answers, {len(set(rows))} distinct ids, lost {lost}; {n_refreshes} inferences"
 
 
 def percentiles(times: list[float]) -> str:
@@ -150,10 +153,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--annotators", type=int, default=32)
     parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--store", default="", help="postgresql://...; a schema is made there and left there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "campaign"
-        truth = make_campaign(folder, given.items)
+        truth = make_campaign(folder, given.items, given.store)
         tokens = invite(folder, given.annotators)
         command = [sys.executable, "-m", "askless", "serve", str(folder), "--port", "0", "--json"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -162,7 +166,7 @@ def main() -> None:
         tally = asyncio.run(drive(url, tokens, truth, given.seconds))
         server.send_signal(signal.SIGINT)
         ended = server.wait(30)
-        found = check(folder.resolve() / "log.db", tally)
+        found = check(folder, tally)
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {given.items} items")
     print(f"{given.annotators} annotators for {given.seconds:.0f} s: {len(tally.kept) / given.seconds:.0f} answers/s")
     print(f"submit  {percentiles(tally.submit)}")

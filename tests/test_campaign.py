@@ -838,3 +838,33 @@ def test_what_was_refused_once_is_not_recorded_again(campaign: Campaign) -> None
     for _ in range(3):
         assert campaign.tell(batch.id, other).refused == batch.items[:1]
     assert kinds(campaign).count(Kind.REFUSED) == 1
+
+
+def test_what_one_annotator_has_before_them() -> None:
+    campaign = create()
+    assert campaign.n_answered("ann") == 0
+    assert not campaign.is_known_to("ann", 0)
+    (batch,) = campaign.ask(["ann"], 1, batch_size=3)
+    (other,) = campaign.ask(["bob"], 1)
+    assert (len(batch.items), len(other.items)) == (3, 4)
+    campaign.tell(batch.id, answers(batch)[:1], annotator="ann")
+    assert campaign.leased("ann") == [Batch(batch.id, "ann", batch.items[1:], batch.lease_end)]
+    assert campaign.leased("eve") == []
+    assert campaign.n_answered("ann") == 1
+    assert all(campaign.is_known_to("ann", item) for item in batch.items)
+    assert not any(campaign.is_known_to("ann", item) for item in other.items)
+
+
+def test_nobody_answers_a_batch_of_somebody_else() -> None:
+    campaign = create()
+    (batch,) = campaign.ask(["ann"], 1)
+    with pytest.raises(AnswerError, match="There is no batch"):
+        campaign.tell(batch.id, answers(batch), annotator="bob")
+    assert not len(campaign.annotations())
+
+
+def test_a_campaign_says_why_it_is_over() -> None:
+    campaign = create()
+    assert campaign.stopped is None
+    campaign.stop(StopReason.BUDGET)
+    assert campaign.stopped == StopReason.BUDGET

@@ -130,14 +130,14 @@ def served(live: LiveCampaign) -> Iterator[str]:
         thread.join()
 
 
-def shoot(browser: Browser, link: str, path: Path, *, width: int, height: int, is_dark: bool, is_whole: bool) -> None:
-    page = browser.new_page(
-        viewport={"width": width, "height": height}, color_scheme="dark" if is_dark else "light", device_scale_factor=1
-    )
+def shoot(browser: Browser, link: str, path: Path, *, first: str = "header", is_dark: bool = False) -> None:
+    """The page from the element `first` on."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark" if is_dark else "light")
     page.goto(link)
     page.wait_for_selector("#board:not([hidden])")
+    page.locator(first).evaluate("element => scrollTo(0, element.offsetTop - 12)")
     page.wait_for_timeout(1500)
-    picture = Image.open(io.BytesIO(page.screenshot(full_page=is_whole)))
+    picture = Image.open(io.BytesIO(page.screenshot()))
     picture.convert("RGB").save(path, "WEBP", quality=80, method=6)
     page.close()
 
@@ -150,8 +150,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         with LiveCampaign(root) as live, served(live) as url:
             link = live.link(live.admin(), url)
-            shoot(browser, link, folder / "manager.webp", width=1280, height=1000, is_dark=False, is_whole=False)
-            shoot(browser, link, folder / "manager-dark.webp", width=1280, height=1000, is_dark=True, is_whole=True)
+            shoot(browser, link, folder / "manager.webp")
+            shoot(browser, link, folder / "manager-dark.webp", first="section:has(#annotators)", is_dark=True)
         browser.close()
 
 

@@ -18,6 +18,7 @@ from askless.data.table import AnnotationTable
 from askless.errors import DataError, StoreError
 from askless.parts import Parts
 from askless.settings import LearnerSettings
+from askless.store.file_system import refuse_network
 from askless.store.log import has_log, open_log
 from askless.types import Annotations, Features, Prototypes
 
@@ -77,17 +78,19 @@ class ServedError(StoreError):
 
 @contextmanager
 def alone(place: CampaignFolder) -> Iterator[None]:
-    """Inside, no other process writes to the log, unless that is in PostgreSQL, where several may.
+    """Inside, no other process writes to the log, unless that is in PostgreSQL, which takes several.
 
     Raises:
         DataError: there is no campaign.
         ServedError: another process has it.
+        StoreError: it would lie on a network file system.
     """
     if not place.items.exists():
         place.read_items()  # says what is wrong
     if place.store != place.log:
         yield
         return
+    refuse_network(place.log)
     served = f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
     with hold(place.serving_lock, ServedError(served)):
         yield

@@ -3,13 +3,20 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 
 import pytest
 from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
 from small_server import DAY, START, Served, serve
 
+from askless.data.item_table import ItemRow, to_csv
 from askless.data.labels_out.formats import FORMATS
+from askless.server.app import create_app
+from askless.server.live import LiveCampaign
 from askless.server.manage import router
 from askless.store.entries import Kind
 from askless.types import Answer
@@ -253,6 +260,14 @@ def test_an_invitation_is_a_link_and_a_code_for_admins_alone(served: Served) -> 
     assert served.log(Kind.REVOKED)[-1].payload == {"invitation": place}
 
 
+def test_a_link_leads_to_where_people_reach_the_server(served: Served) -> None:
+    made = served.post("/api/manage/invitations", {"name": "zoe"}).json()
+    assert made["link"].startswith("http://testserver/#")
+    served.live.public_url = "https://label.example.org"
+    made = served.post("/api/manage/invitations", {"name": "zoe"}).json()
+    assert made["link"].startswith("https://label.example.org/#")
+
+
 def test_nobody_takes_the_own_link_back(served: Served) -> None:
     mine = id_of(served, "admin")
     response = served.post("/api/manage/revoke", {"id": mine})
@@ -354,3 +369,26 @@ def test_an_empty_campaign_has_a_page(tmp_path: Path) -> None:
             assert served.get(f"/api/manage/{path}").status_code == 200
         assert served.get("/api/manage/annotators").json()["annotators"] == []
         assert served.get("/api/manage/export/csv").status_code == 200
+
+
+def test_a_look_at_a_large_campaign_takes_no_time(tmp_path: Path) -> None:
+    """`benchmarks/manager.py` has the figures of a larger one."""
+    n_items, n_people = 5000, 50
+    rows = [ItemRow(f"{i}", f"{i}.png", 8, 8, 8, f"{i:032x}", "", "") for i in range(n_items)]
+    (tmp_path / "items.csv").write_text(to_csv([ItemRow._fields, *rows]))
+    (tmp_path / "classes.json").write_text('["ant", "bee", "cat"]')
+    (tmp_path / "askless.toml").write_text("format = 1\n[campaign]\n")
+    with closing(LiveCampaign(tmp_path)) as live:
+        for j in range(n_people):
+            live.campaign.record(f"p{j}", [Answer(i, i * j % 3, 900) for i in range(j, n_items, 5)])
+        live.campaign.refresh()
+        n_answers = live.campaign.status().n_annotations
+        client = TestClient(create_app(live))
+        headers = {"Authorization": f"Bearer {live.links.token(live.admin())}"}
+        seconds = []
+        for i in range(10):
+            live.campaign.record("late", [Answer(i, 0, 900)])
+            start = perf_counter()
+            assert client.get("/api/manage/summary", headers=headers).json()["n_answers"] == n_answers + i + 1
+            seconds.append(perf_counter() - start)
+        assert median(seconds) < 0.1

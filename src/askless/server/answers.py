@@ -45,10 +45,11 @@ class Class(BaseModel):
 
 
 class Session(BaseModel):
-    """What a page needs to begin. Classes stand in the order of this annotator; `other` is the label of the class for
-    what is none of them; `instructions` are HTML."""
+    """What a page needs to begin. `person` is the same for every link of this annotator. Classes stand in the order of
+    this annotator; `other` is the label of the class for what is none of them; `instructions` are HTML."""
 
     name: str
+    person: str
     campaign: str
     classes: list[Class]
     other: int | None
@@ -129,6 +130,7 @@ def router(live: LiveCampaign) -> APIRouter:
     campaign, ahead = live.campaign, live.page.ahead
     instructions = read_instructions(live.place.instructions)
     names = [one.name for one in live.classes]
+    known = frozenset(campaign.prototypes.item.tolist())
     annotator = Annotated[Invitation, Depends(person(live, "annotator"))]
 
     @routes.get("/session")
@@ -136,6 +138,7 @@ def router(live: LiveCampaign) -> APIRouter:
         """Who I am, and what the classes are."""
         return Session(
             name=who.name,
+            person=live.links.person(who.name),
             campaign=live.page.title or live.place.root.name,
             classes=_classes_for(who, live),
             other=names.index(OTHER) if OTHER in names else None,
@@ -149,28 +152,28 @@ def router(live: LiveCampaign) -> APIRouter:
     @routes.post("/batches")
     def batches(who: annotator) -> Held:
         """The images that I hold, and more of them if these are few."""
-        held, settled = _held(live, who.name)
-        while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
-            n_before = len(held)
-            held, settled = _held(live, who.name)
-            if len(held) == n_before:  # all that came is settled since
-                break
-        return Held(
-            batches=[
-                HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
-                for batch in held
-            ],
-            drop=settled,
-            state=_state(live, who.name, has_work=bool(held)),
-            now=live.clock(),
-        )
+        with campaign.looking_once():
+            held, settled = _held(live, who.name, known)
+            while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
+                held, settled = _held(live, who.name, known)
+            return Held(
+                batches=[
+                    HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
+                    for batch in held
+                ],
+                drop=settled,
+                state=_state(live, who.name, has_work=bool(held)),
+                now=live.clock(),
+            )
 
     @routes.post("/events")
     def events(told: Events, who: annotator) -> Fates:
         """What I did, in order. Everything that is not refused is on disk when the response comes."""
         with campaign.transaction():
             results = [_take(live, who.name, event) for event in told.events]
-        return Fates(results=results, n_answered=campaign.n_answered(who.name), drop=_held(live, who.name)[1])
+        with campaign.looking_once():
+            n_answered, drop = campaign.n_answered(who.name), _held(live, who.name, known)[1]
+        return Fates(results=results, n_answered=n_answered, drop=drop)
 
     return routes
 
@@ -191,11 +194,11 @@ def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
     return Fate(id=event.id, status="kept" if is_new else "repeated")
 
 
-def _held(live: LiveCampaign, name: str) -> tuple[list[Batch], list[int]]:
+def _held(live: LiveCampaign, name: str, known: frozenset[int]) -> tuple[list[Batch], list[int]]:
     """The batches of one annotator with what is to be answered, and the items that are settled without them."""
     campaign = live.campaign
-    risk, max_risk = campaign.estimate.risk, campaign.config.max_risk
-    known = set(campaign.prototypes.item.tolist())
+    risk, config = campaign.estimate.risk, campaign.config
+    max_risk = 0.0 if config.sampler.fill_batches else config.max_risk  # filled up with what is settled
     held, settled = [], []
     for batch in campaign.leased(name):
         is_settled = {i: i not in known and bool(risk[i] < max_risk) for i in batch.items}

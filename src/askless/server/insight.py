@@ -5,12 +5,13 @@ Axes: N items, J annotators, K classes, M annotations.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import betaincinv, xlogy
 
-from askless.types import Annotations, Confusion, FloatArray, IntArray
+from askless.types import Annotations, Confusion, Estimate, FloatArray, IntArray
 
 LEVEL = 0.95
 """Of every interval."""
@@ -198,3 +199,35 @@ def highest(scores: FloatArray, start: int, n: int) -> IntArray:
     """The indices of the scores above 0 from the `start`-th highest on, `n` at most; ties in order of the index."""
     order = np.argsort(-scores, kind="stable")[start : start + n]
     return np.asarray(order[scores[order] > 0], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class CloseLook:
+    """What takes a while to find: once for an estimate and the annotations at that time."""
+
+    estimate: Estimate
+    annotations: Annotations
+
+    @cached_property
+    def skills(self) -> list[Interval | None]:
+        return skills(self.estimate.confusion)
+
+    @cached_property
+    def weight(self) -> FloatArray:
+        """(J,): the skill of each annotator; of who is not in the estimate yet, the mean of all others."""
+        known = [skill.share for skill in self.skills if skill]
+        mean = float(np.mean(known)) if known else 1.0
+        of_new = [None] * (self.annotations.n_annotators - len(self.skills))
+        return np.array([skill.share if skill else mean for skill in [*self.skills, *of_new]])
+
+    @cached_property
+    def dispute(self) -> FloatArray:
+        return dispute(self.annotations, self.weight)
+
+    @cached_property
+    def copies(self) -> list[tuple[int, int, int]]:
+        return copies(self.annotations, self.weight)
+
+    @cached_property
+    def pooled(self) -> FloatArray:
+        return pooled_confusion(self.estimate.confusion)

@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature, Signer, URLSafeSerializer
 
 from askless.errors import StoreError
 
@@ -24,10 +24,15 @@ class Links:
 
     def __init__(self, secret: bytes) -> None:
         self._signer = URLSafeSerializer(secret, salt="askless invitation")
+        self._people = Signer(secret, salt="askless person")
 
     def token(self, invitation: int) -> str:
         """What stands in the link for an invitation (its position in the log)."""
         return str(self._signer.dumps(invitation))
+
+    def person(self, name: str) -> str:
+        """What stands for a person of this campaign on their own devices, whichever of their links they come by."""
+        return self._people.get_signature(name.encode()).decode()
 
     def invitation(self, token: str) -> int | None:
         """The invitation that a token stands for; none if it was not signed here."""

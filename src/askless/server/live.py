@@ -12,7 +12,6 @@ from askless.errors import DataError
 from askless.server.inference import Inference, InferenceState, child_command
 from askless.server.links import Links, read_secret
 from askless.server.settings import read_page_settings
-from askless.store.file_system import refuse_network
 from askless.types import Invitation
 from askless.workspace import alone, open_campaign
 
@@ -38,11 +37,10 @@ class LiveCampaign:
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.place = place = CampaignFolder(folder)
         self.clock = clock
+        self.public_url: str | None = None  # where people reach the server, if somebody has said so
         with ExitStack() as opened:
             opened.enter_context(alone(place))
             store = place.store
-            if store == place.log:
-                refuse_network(place.log)
             self.classes = place.read_classes()
             self.page = read_page_settings(place.settings)
             self.links = Links(read_secret(place.secret))

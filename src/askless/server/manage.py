@@ -48,7 +48,8 @@ Since = Annotated[str, Query(max_length=64)]
 
 def router(live: LiveCampaign) -> APIRouter:
     """The routes for one live campaign."""
-    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS)
+    not_granted: Answers = {400: {"model": Refusal, "description": "It cannot be, and the sentence says why."}}
+    routes = APIRouter(prefix="/api/manage", tags=["manage"], responses=REFUSALS | not_granted)
     overview = Overview(live)
     campaign = live.campaign
     Reader = Annotated[Invitation, Depends(person(live, "viewer", "admin"))]
@@ -59,18 +60,22 @@ def router(live: LiveCampaign) -> APIRouter:
 
     @routes.get("/summary", response_model=Summary, responses=unchanged)
     def summary(who: Reader, since: Since = "") -> Response:
+        """How it goes: images, answers, cost, accuracy, inference."""
         return _news(overview.summary(who.role), since)
 
     @routes.get("/curves", response_model=Curves, responses=unchanged)
     def curves(_: Reader, since: Since = "") -> Response:
+        """How it went: a row per inference, and answers per hour."""
         return _news(overview.curves(), since)
 
     @routes.get("/annotators", response_model=Annotators, responses=unchanged)
     def annotators(_: Reader, since: Since = "") -> Response:
+        """Who answers, how much, how fast, how well."""
         return _news(overview.annotators(), since)
 
     @routes.get("/confusion", response_model=Confusions, responses=unchanged)
     def confusion(_: Reader, since: Since = "") -> Response:
+        """What people take for what."""
         return _news(overview.confusion(), since)
 
     @routes.get("/items", response_model=Items, responses=unchanged)
@@ -81,19 +86,23 @@ def router(live: LiveCampaign) -> APIRouter:
         n: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 12,
         since: Since = "",
     ) -> Response:
+        """Images to look at, the most remarkable first, with who said what."""
         return _news(overview.items(sort, start, n), since)
 
     @routes.get("/invitations", response_model=Invitations, responses=unchanged)
     def invitations(_: Reader, since: Since = "") -> Response:
+        """Who is invited; the links are not in it."""
         return _news(overview.invitations(), since)
 
     @routes.get("/invitations/{id}/link")
     def link(_: Admin, id: int, request: Request) -> InvitationLink:
-        _find(id)
+        """The link of an invitation, once more."""
+        _check_invited(id)
         return _link(id, request)
 
     @routes.get("/export/{form}", response_class=StreamingResponse, responses=a_zip)
     def export(_: Reader, form: str) -> StreamingResponse:
+        """The labels as of the last inference, in a format of `askless export`, as a zip."""
         try:
             make_files = find_format(form)
         except ConfigError as error:
@@ -102,9 +111,7 @@ def router(live: LiveCampaign) -> APIRouter:
         outcome = outcome_of(campaign, root.name, feature_licences(root))
         images = outcome.result.dataset.images or ()
         chunks = stream_zip(make_files(outcome), lambda item: bare_image(images[item], root))
-        begun = list(
-            islice(chunks, 2)
-        )  # what cannot be made at all fails here, while there is still a status to say so
+        begun = list(islice(chunks, 2))  # what cannot be made fails here, while a status can still say so
         name = quote(f"{root.name}-{form}.zip")
         return StreamingResponse(
             chain(begun, chunks),
@@ -114,14 +121,17 @@ def router(live: LiveCampaign) -> APIRouter:
 
     @routes.post("/pause", status_code=204)
     def pause(_: Admin) -> None:
+        """Hands out nothing until `resume`."""
         campaign.pause()
 
     @routes.post("/resume", status_code=204)
     def resume(_: Admin) -> None:
+        """Ends a pause."""
         campaign.resume()
 
     @routes.post("/settings", status_code=204)
     def settings(_: Admin, change: SettingsChange) -> None:
+        """Other settings from now on."""
         given = change.model_dump(exclude_unset=True)
         price = given.pop("price", None)
         full = {"max_per_item": "sampler.max_per_item", "gold_rate": "annotators.gold_rate"}
@@ -133,38 +143,40 @@ def router(live: LiveCampaign) -> APIRouter:
 
     @routes.post("/invitations", status_code=201)
     def invite(_: Admin, new: NewInvitation, request: Request) -> InvitationLink:
+        """A personal link for somebody."""
         ends = None if new.days is None else live.clock() + new.days * DAY
         return _link(campaign.invite(new.name, new.role, ends), request)
 
     @routes.post("/revoke", status_code=204, responses=in_use)
     def revoke(who: Admin, chosen: ChosenInvitation) -> None:
-        _find(chosen.id)
+        """Takes an invitation back; its link ends."""
+        _check_invited(chosen.id)
         if chosen.id == who.id:
             raise HTTPException(409, "This is the link that you are using; take it back with another one.")
         campaign.revoke(chosen.id)
 
     @routes.post("/ban", status_code=204)
     def ban(_: Admin, chosen: ChosenAnnotator) -> None:
+        """Asks somebody nothing more; what they said counts no longer."""
         _check_known(chosen.name)
         campaign.ban(chosen.name)
 
     @routes.post("/unban", status_code=204)
     def unban(_: Admin, chosen: ChosenAnnotator) -> None:
+        """Undoes a ban."""
         _check_known(chosen.name)
         campaign.unban(chosen.name)
 
-    def _find(id: int) -> Invitation:
-        found = campaign.invitation(id)
-        if found is None:
+    def _check_invited(id: int) -> None:
+        if campaign.invitation(id) is None:
             raise HTTPException(404, f"There is no invitation {id}; reload the list.")
-        return found
 
     def _check_known(name: str) -> None:
         if name not in campaign.annotators:
             raise HTTPException(404, f"Nobody called {name!r} has answered here; reload the list.")
 
     def _link(id: int, request: Request) -> InvitationLink:
-        link = live.link(id, str(request.base_url))
+        link = live.link(id, live.public_url or str(request.base_url))
         return InvitationLink(id=id, link=link, qr=segno.make(link, micro=False).svg_data_uri(scale=4, border=2))
 
     return routes

@@ -4,14 +4,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from askless.core.risk import ItemStatus
 from askless.data.labels_out.formats import FORMATS
 from askless.server import insight
+from askless.server.insight import CloseLook
 from askless.server.live import LiveCampaign
 from askless.server.manage_replies import (
     Accuracy,
@@ -34,7 +33,7 @@ from askless.server.manage_replies import (
     Vote,
 )
 from askless.server.tally import Person, Tally
-from askless.types import Annotations, Estimate, FloatArray, Role, SkipReason
+from askless.types import Role, SkipReason
 
 MAX_SQUARE = 30
 """Classes that a confusion can be drawn of as a square."""
@@ -47,38 +46,6 @@ HOUR = 3600
 ACTIVE_SECONDS = 600
 
 
-@dataclass(frozen=True)
-class Close:
-    """What takes a while to find, once for an estimate and the annotations at that time."""
-
-    estimate: Estimate
-    annotations: Annotations
-
-    @cached_property
-    def skills(self) -> list[insight.Interval | None]:
-        return insight.skills(self.estimate.confusion)
-
-    @cached_property
-    def weight(self) -> FloatArray:
-        """(J,): the skill of each annotator; of who is not in the estimate yet, that of the average annotator."""
-        known = [skill.share for skill in self.skills if skill]
-        average = float(np.mean(known)) if known else 1.0
-        padded = [*self.skills, *[None] * (self.annotations.n_annotators - len(self.skills))]
-        return np.array([skill.share if skill else average for skill in padded])
-
-    @cached_property
-    def dispute(self) -> FloatArray:
-        return insight.dispute(self.annotations, self.weight)
-
-    @cached_property
-    def copies(self) -> list[tuple[int, int, int]]:
-        return insight.copies(self.annotations, self.weight)
-
-    @cached_property
-    def pooled(self) -> FloatArray:
-        return insight.pooled_confusion(self.estimate.confusion)
-
-
 class Overview:
     """Answers the manager's questions about one live campaign."""
 
@@ -88,7 +55,7 @@ class Overview:
         self._tally = Tally(dict(zip(gold.item.tolist(), gold.label.tolist(), strict=True)))
         self._has_gold = len(gold) > 0
         self._lock = threading.Lock()
-        self._latest: Close | None = None
+        self._latest: CloseLook | None = None
 
     def summary(self, role: Role) -> Summary:
         live, now = self._live, self._live.clock()
@@ -285,10 +252,10 @@ class Overview:
                 self._tally.apply(entry)
             yield self._tally
 
-    def _close(self) -> Close:
+    def _close(self) -> CloseLook:
         estimate = self._live.campaign.estimate
         if self._latest is None or self._latest.estimate.upto != estimate.upto:
-            self._latest = Close(estimate, self._live.campaign.annotations())
+            self._latest = CloseLook(estimate, self._live.campaign.annotations())
         return self._latest
 
     def _votes(self, tally: Tally, item: int) -> list[Vote]:

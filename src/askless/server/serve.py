@@ -49,6 +49,7 @@ def serve(
     with closing(_listen(host, port)) as listener, LiveCampaign(folder) as live:
         port = listener.getsockname()[1]
         own_url = _url("127.0.0.1" if is_any(host) else host, port)
+        live.public_url = public_url
         server = Server(own_url, public_url or own_url, os.getpid(), live.links.token(live.admin()))
         with announce(live.place, server):
             on_ready(live, server.public_url)

@@ -2,6 +2,7 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -68,6 +69,7 @@ class Ledger:
         default_factory=lambda: (array("q"), array("q"), array("q"), array("q"))
     )
     _row_ends: dict[int, int] = field(default_factory=dict)
+    _live_of: dict[int, dict[int, Lease]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.n_labels: IntArray = np.zeros(self.n_items, np.int64)
@@ -161,8 +163,8 @@ class Ledger:
             case Kind.UNDONE:
                 self._undo(entry)
             case Kind.RELEASED | Kind.EXPIRED:
-                lease = self.live.pop(entry.batch or 0)
-                lease.open_items.clear()
+                lease = self.live[entry.batch or 0]
+                self._settle(lease, set(lease.open_items))
                 lease.is_over = True
             case Kind.REFRESHED:
                 self.refreshes.append(entry)
@@ -193,7 +195,8 @@ class Ledger:
         assert entry.payload is not None
         items = entry.payload["items"]
         batch = Batch(entry.batch, self.names[entry.annotator], tuple(items), entry.payload["end"])
-        self.batches[batch.id] = self.live[batch.id] = Lease(batch, entry.annotator, set(items))
+        self.batches[batch.id] = lease = Lease(batch, entry.annotator, set())
+        self._promise(lease, items)
 
     def _answer(self, entry: Entry) -> None:
         assert entry.annotator is not None
@@ -201,9 +204,7 @@ class Ledger:
         if entry.batch is not None and entry.item not in self.batches[entry.batch].open_items:
             self.n_late += 1
         for lease in self._leases_of(entry.annotator):  # a late or recorded answer also settles the item there
-            lease.open_items.discard(entry.item)
-            if not lease.open_items:
-                del self.live[lease.batch.id]
+            self._settle(lease, {entry.item})
         said = self.said[entry.annotator][entry.item] = _said(entry)
         if entry.answer_id is not None:
             self.answer_ids[entry.answer_id] = Given(entry.annotator, entry.item, entry.batch, entry.position)
@@ -227,8 +228,7 @@ class Ledger:
         lease = self.batches.get(given.batch or 0)
         is_running = lease is not None and not lease.is_over and entry.time < lease.batch.lease_end
         if lease and is_running and all(given.item not in other.open_items for other in self.live.values()):
-            lease.open_items.add(given.item)
-            self.live[lease.batch.id] = lease
+            self._promise(lease, [given.item])
 
     def _ban(self, entry: Entry) -> None:
         assert entry.annotator is not None
@@ -263,8 +263,17 @@ class Ledger:
         elif said is SkipReason.BROKEN:
             self.n_broken[item] += by
 
+    def _promise(self, lease: Lease, items: Iterable[int]) -> None:
+        lease.open_items.update(items)
+        self.live[lease.batch.id] = self._live_of.setdefault(lease.annotator, {})[lease.batch.id] = lease
+
+    def _settle(self, lease: Lease, items: set[int]) -> None:
+        lease.open_items -= items
+        if not lease.open_items:
+            del self.live[lease.batch.id], self._live_of[lease.annotator][lease.batch.id]
+
     def _leases_of(self, annotator: int) -> list[Lease]:
-        return [lease for lease in self.live.values() if lease.annotator == annotator]
+        return list(self._live_of.get(annotator, {}).values())
 
     def _banned_at(self, position: int) -> set[int]:
         last = {entry.annotator: entry.kind for entry in self.bans if entry.position <= position}

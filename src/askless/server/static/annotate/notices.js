@@ -2,8 +2,9 @@
 
 import { element } from "./element.js";
 
-export const NOTICES = {
-  starting: ["One moment", "The first images are on their way."],
+export const NOTICE_PLACE = document.getElementById("notice");
+
+const NOTICES = {
   linkNeeded: [
     "You need your personal link",
     "Nobody signs up here. Whoever runs this campaign has a link for you; open that one, whole, with all that stands behind the #.",
@@ -23,9 +24,9 @@ export const NOTICES = {
   elsewhere: ["You went on in another tab", "One tab at a time, so that you never see an image twice."],
 };
 
-export function showNotice(place, kind, nAnswered, ...extras) {
+export function showNotice(kind, nAnswered, ...extras) {
   const [title, text] = NOTICES[kind];
   const count = nAnswered ? element("p", { className: "count" }, `${nAnswered.toLocaleString()} ${nAnswered === 1 ? "answer" : "answers"} by you so far.`) : null;
-  place.dataset.kind = kind;
-  place.replaceChildren(element("h2", {}, title), element("p", {}, text), count ?? "", ...extras);
+  NOTICE_PLACE.dataset.kind = kind;
+  NOTICE_PLACE.replaceChildren(element("h2", {}, title), element("p", {}, text), count ?? "", ...extras);
 }

@@ -19,6 +19,7 @@ export class Queue extends EventTarget {
     this.#ahead = ahead;
     this.#answered = new Set(answered);
     this.state = "working";
+    this.isOnline = true;
   }
 
   get current() {
@@ -35,7 +36,7 @@ export class Queue extends EventTarget {
     this.#answered.add(entry.item);
     entry.isShown = entry.isUndone = false;
     const now = performance.now();
-    this.#entries = this.#entries.filter((one) => one.endsAt > now || one.isUndone);
+    this.#keep((one) => one.endsAt > now);
     if (this.isLow) this.refill();
     return entry;
   }
@@ -50,7 +51,7 @@ export class Queue extends EventTarget {
 
   // Takes out what others have settled meanwhile; what is being looked at stays.
   drop(items) {
-    this.#entries = this.#entries.filter((one) => one.isShown || one.isUndone || !items.includes(one.item));
+    this.#keep((one) => !items.includes(one.item));
   }
 
   // Asks for all that is held here, and more if that is little.
@@ -58,10 +59,13 @@ export class Queue extends EventTarget {
     if (this.#isAsking) return;
     this.#isAsking = true;
     try {
-      this.#take(await this.#api.batches());
+      const reply = await this.#api.batches();
+      this.isOnline = true;
+      this.#take(reply);
       this.#load();
       this.dispatchEvent(new Event("change"));
     } catch (error) {
+      this.isOnline = false;
       this.dispatchEvent(new CustomEvent("failure", { detail: error }));
     } finally {
       this.#isAsking = false;
@@ -75,12 +79,19 @@ export class Queue extends EventTarget {
       const endsAt = performance.now() + 1000 * (batch.ends - reply.now);
       for (const { item } of batch.items) held.set(item, { item, batch: batch.id, endsAt });
     }
-    this.#entries = this.#entries.filter((one) => one.isShown || one.isUndone || held.has(one.item));
+    this.#keep((one) => held.has(one.item));
     for (const one of this.#entries) {
       Object.assign(one, held.get(one.item));
       held.delete(one.item);
     }
     for (const one of held.values()) if (!this.#answered.has(one.item)) this.#entries.push(one);
+  }
+
+  // Leaves out the others, but never what is being looked at or was asked for again.
+  #keep(isWanted) {
+    const stays = (one) => one.isShown || one.isUndone || isWanted(one);
+    this.#entries.filter((one) => !stays(one)).forEach(forget);
+    this.#entries = this.#entries.filter(stays);
   }
 
   #load() {

@@ -1,4 +1,5 @@
-// Finds classes by what is typed: name, alias, group; beginnings first, then parts, then letters in order, then typos.
+// Finds classes by what is typed: name, alias, group. Beginnings come first, then parts; only where there are neither,
+// letters in the right order; only where there are none of these, what is nearly so.
 
 export const MOST_SHOWN = 50;
 
@@ -15,8 +16,11 @@ export function makeIndex(entries) {
 // The best entries for a query, at most `MOST_SHOWN`, each with the alias by which it was found, if it was.
 export function search(index, query) {
   const words = plain(query).split(/\s+/).filter(Boolean);
-  const found = ranked(index, words, costOf);
-  return (found.length ? found : ranked(index, words, costWithTypos)).slice(0, MOST_SHOWN);
+  for (const cost of [costOfPart, costOfOrder, costOfTypos]) {
+    const found = ranked(index, words, cost);
+    if (found.length) return found.slice(0, MOST_SHOWN);
+  }
+  return [];
 }
 
 function ranked(index, words, cost) {
@@ -41,28 +45,28 @@ function ranked(index, words, cost) {
   return found.sort((a, b) => a.total - b.total || a.entry.name.length - b.entry.name.length || compare(a, b));
 }
 
-function costOf(text, word) {
+function costOfPart(text, word) {
   if (text === word) return 0;
   if (text.startsWith(word)) return 1;
   const place = text.indexOf(word);
-  if (place > 0) return /[^\p{L}\p{N}]/u.test(text[place - 1]) ? 2 : 4;
-  return word.length > 1 && hasInOrder(text, word) ? 7 : Infinity;
+  if (place < 0) return Infinity;
+  return /[\p{L}\p{N}]/u.test(text[place - 1]) ? 4 : 2;
 }
 
-function costWithTypos(text, word) {
-  const allowed = word.length >= 7 ? 2 : word.length >= 4 ? 1 : 0;
-  let least = allowed + 1;
-  for (const part of [text, ...text.split(/[^\p{L}\p{N}]+/u)]) least = Math.min(least, distanceToBeginning(part, word));
-  return least <= allowed ? 10 + least : Infinity;
-}
-
-function hasInOrder(text, word) {
+function costOfOrder(text, word) {
   let place = -1;
   for (const letter of word) {
     place = text.indexOf(letter, place + 1);
-    if (place < 0) return false;
+    if (place < 0) return Infinity;
   }
-  return true;
+  return costOfPart(text, word) < Infinity ? 1 : 7;
+}
+
+function costOfTypos(text, word) {
+  const allowed = word.length >= 7 ? 2 : word.length >= 4 ? 1 : 0;
+  let least = allowed + 1;
+  for (const part of [text, ...text.split(/[^\p{L}\p{N}]+/u)]) least = Math.min(least, distanceToBeginning(part, word));
+  return least <= allowed ? least : Infinity;
 }
 
 // Fewest letters to change, leave out, put in or swap until the word is how the text begins.

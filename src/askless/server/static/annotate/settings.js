@@ -27,8 +27,9 @@ export class Settings extends EventTarget {
 
 export function makeSettingsDialog(dialog, settings, classes) {
   const { keys } = settings;
+  const hasButtons = classes.length <= MAX_CLASS_KEYS;
   const names = Object.entries(ACTIONS).map(([action, [name]]) => [action, name]);
-  if (classes.length <= MAX_CLASS_KEYS) classes.forEach((one, i) => names.push([`class-${i + 1}`, one.name]));
+  if (hasButtons) names.splice(-1, 1, ...classes.map((one, i) => [`class-${i + 1}`, one.name])); // nothing to search
 
   function fill() {
     const close = element("button", { type: "button", className: "quiet" }, "Close ", element("kbd", {}, "Esc"));

@@ -37,7 +37,7 @@ export function annotatorsTable({ isAdmin, onBan, announce }) {
     element("thead", {}, element("tr", {}, ...headings, isAdmin ? element("td") : null)),
     body,
   );
-  const scroller = element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Annotators" }, table);
+  const scroller = element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Table of annotators" }, table);
   const more = element("button", { type: "button", className: "quiet" });
   const empty = element("p", { className: "empty" }, "Nobody has joined yet.");
   root.replaceChildren(empty, scroller, more);

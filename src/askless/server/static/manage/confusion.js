@@ -23,7 +23,8 @@ function square(classes, shares, n) {
       const words = `${classes[y]} called ${classes[z]}: ${percent(share)}`;
       const text = count(100 * share);
       const cell = element("td", { title: words, className: y === z ? "right" : "wrong" });
-      cell.style.setProperty("--share", `${(45 * Math.sqrt(share)).toFixed(1)}%`);
+      const depth = y === z ? 45 * share : Math.min(90 * Math.sqrt(share), 45); // deeper, and the text is hard to read
+      cell.style.setProperty("--share", `${depth.toFixed(1)}%`);
       cell.append(isWritten && text !== "0" ? text : element("span", { className: "for-screen-readers" }, text));
       return cell;
     });
@@ -32,12 +33,16 @@ function square(classes, shares, n) {
   });
   const table = element(
     "table",
-    { className: isWritten ? "square" : "square dense" },
-    element("caption", {}, "Row: what the image is, as believed. Column: what people called it, in % of their answers."),
+    { className: isWritten ? "square" : "square dense", "aria-describedby": "square-note" },
     element("thead", {}, element("tr", {}, element("td"), ...head)),
     element("tbody", {}, ...lines),
   );
-  return element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Confusion of all people" }, table);
+  return element(
+    "div",
+    { className: "crowd" },
+    element("p", { id: "square-note", className: "muted" }, "Row: what the image is, as believed. Column: what people called it, in % of their answers."),
+    element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Confusion of all people" }, table),
+  );
 }
 
 function list(classes, top, most) {

@@ -24,13 +24,14 @@ export function showCurves(curves) {
   const accuracy = curves.accuracy.map((share) => (share === null ? null : 100 * share));
   draw(root, "accuracy", "Accuracy, believed (%)", [curves.n_answers, accuracy], {
     series: [line("believed", "--accent")],
+    scales: { y: { range: (_, low) => [Math.max(10 * Math.floor((low - 1) / 10), 0), 100] } },
     isTime: false,
     xLabel: "answers",
     told: last < 0 || accuracy[last] === null ? "" : `${percent(curves.accuracy[last])} after ${count(curves.n_answers[last])} answers.`,
   });
   draw(root, "pace", "Answers per hour", [curves.hour, curves.per_hour], {
     series: [{ ...line("answers", "--accent"), paths: uPlot.paths.bars({ size: [0.8, 40], align: 1 }), fill: colour("--accent-soft"), points: { show: false } }],
-    scales: { x: { time: true, range: (_, first, last) => [first, last + 3600] }, y: { range: (_, low, high) => [0, Math.max(high * 1.05, 1)] } },
+    scales: { x: { time: true, range: ({ data: [hours] }) => [hours[0], hours.at(-1) + 3600] }, y: { range: (_, low, high) => [0, Math.max(high * 1.05, 1)] } },
     told: `${count(Math.max(0, ...curves.per_hour))} in the best hour.`,
   });
 }
@@ -46,10 +47,10 @@ function draw(root, name, title, data, { series, scales = {}, isTime = true, xLa
       width: width(figure),
       height: HEIGHT,
       cursor: { y: false },
-      scales: { x: { time: isTime }, ...scales },
+      scales: { x: { time: isTime, range: isTime ? fromTo(600) : fromTo(10) }, ...scales },
       axes: [
         { ...axis, label: xLabel || undefined, labelSize: 18, values: isTime ? times : (_, ticks) => ticks.map(count) },
-        { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : String(+tick.toFixed(2)))) },
+        { ...axis, size: 56, space: 28, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : String(+tick.toFixed(2)))) },
       ],
       series: [{ label: isTime ? "time" : xLabel, value: orLast(isTime ? moment : count) }, ...series],
     };
@@ -62,6 +63,12 @@ function draw(root, name, title, data, { series, scales = {}, isTime = true, xLa
   }
   chart.box.setAttribute("aria-label", `${title}. ${told}`);
 }
+
+// From the first value to the last one; a single value has a little room around it.
+const fromTo = (room) => (plot) => {
+  const [first, last] = [plot.data[0][0], plot.data[0].at(-1)];
+  return first === last ? [first - room, last + room] : [first, last];
+};
 
 const width = (figure) => Math.max(figure.clientWidth - 24, 200);
 

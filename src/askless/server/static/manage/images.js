@@ -68,11 +68,18 @@ export function imagesView({ server, onPage }) {
       "li",
       { className: "card" },
       element("div", { className: "frame" }, picture),
-      element("p", { className: "believed" }, element("b", {}, item.label), ` ${percent(item.probability)}`),
-      element("p", { className: "muted" }, `or ${item.runner_up} ${percent(item.runner_up_probability)}`),
+      ...belief(item),
       votes.length ? element("ul", { className: "votes" }, ...votes) : element("p", { className: "muted" }, "Nobody was asked"),
-      element("p", { className: "id muted" }, `${item.id} · ${item.status}`),
+      element("p", { className: "id muted" }, `${item.id} · ${item.status === "confident" ? "finished" : item.status}`),
     );
+  }
+
+  function belief({ label, probability, runner_up: second, runner_up_probability: ofSecond }) {
+    if (probability === ofSecond) return [element("p", { className: "believed" }, "No belief yet")];
+    return [
+      element("p", { className: "believed" }, element("b", {}, label), ` ${percent(probability)}`),
+      element("p", { className: "muted" }, `or ${second} ${percent(ofSecond)}`),
+    ];
   }
 
   async function load(item, picture) {

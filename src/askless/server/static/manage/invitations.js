@@ -14,7 +14,7 @@ export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
       const isOver = ends !== null && ends < now;
       const state = isRevoked ? "taken back" : isOver ? "ended" : ends === null ? "for ever" : `until ${day(ends)}`;
       const isLive = !isRevoked && !isOver;
-      const buttons = isAdmin && isLive ? [order("Link", name, () => onLink(id, name)), order("Take back", name, () => onRevoke(id, name))] : [];
+      const buttons = isAdmin && isLive ? [order("Link", name, () => onLink(id, name)), askTwice(order("Take back", name, () => onRevoke(id)), name)] : [];
       return element(
         "li",
         { className: isLive ? "" : "over" },
@@ -34,6 +34,20 @@ function order(title, name, onClick) {
   return button;
 }
 
+// What cannot be undone takes a second click.
+function askTwice(button, name) {
+  const { onclick: order, textContent: title } = button;
+  const say = (words, onclick) => {
+    button.textContent = words;
+    button.setAttribute("aria-label", `${words}: ${name}`);
+    button.onclick = onclick;
+  };
+  const first = () => say("Really?", order);
+  button.onblur = () => say(title, first);
+  say(title, first);
+  return button;
+}
+
 function makeForm(form, onInvite) {
   const name = element("input", { id: "invite-name", required: true, maxLength: 200, autocomplete: "off" });
   const role = element("select", { id: "invite-role" }, ...["annotator", "viewer", "admin"].map((one) => element("option", { value: one }, one)));
@@ -41,6 +55,12 @@ function makeForm(form, onInvite) {
   const field = (title, input) => element("div", { className: "field" }, element("label", { htmlFor: input.id }, title), input);
   form.replaceChildren(field("Name", name), field("Role", role), field("Days", days), element("button", { className: "primary" }, "Invite"));
   form.hidden = false;
+  const go = document.getElementById("go-invite");
+  go.hidden = false;
+  go.onclick = () => {
+    form.scrollIntoView({ block: "center" });
+    name.focus();
+  };
   form.onsubmit = async (event) => {
     event.preventDefault();
     if (await onInvite({ name: name.value.trim(), role: role.value, days: Number(days.value) })) name.value = "";

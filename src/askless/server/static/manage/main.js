@@ -26,6 +26,7 @@ function start(server) {
   let show = null;
   let timer = 0;
   let isOver = false;
+  let isPolling = false;
 
   // Orders something and looks at once what came of it; says why if it was refused.
   async function order(path, body) {
@@ -82,6 +83,7 @@ function start(server) {
     if (news) {
       show ??= build(news.role === "admin");
       $("board").hidden = false;
+      $("go-invite").classList.toggle("primary", !news.n_annotators);
       $("pause").hidden = news.role !== "admin" || news.state === "finished";
       $("pause").textContent = news.state === "paused" ? "Resume" : "Pause";
       showSummary(news);
@@ -108,6 +110,7 @@ function start(server) {
   }
 
   async function poll() {
+    isPolling = true;
     try {
       await look();
       if ($("trouble").dataset.kind === "connection") tellTrouble(null);
@@ -117,12 +120,13 @@ function start(server) {
       $("trouble").dataset.kind = "connection";
       tellTrouble(isOver ? error.message : "The server does not answer; what you see may be old. Trying again…");
     }
+    isPolling = false;
     if (!document.hidden && !isOver) timer = setTimeout(poll, POLL_MS);
   }
 
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (!document.hidden && !isOver) poll();
+    if (!document.hidden && !isOver && !isPolling) poll();
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaintCurves(curves));
   poll();

@@ -72,7 +72,7 @@ function figures(summary) {
     figure("Spent", cost.price ? money(cost.spent, cost.currency) : "–", [
       cost.price ? `${money(cost.price, cost.currency)} per answer` : "no price set",
     ]),
-    figure("Accuracy, believed", percent(accuracy.estimated), [
+    figure("Accuracy, believed", summary.n_answers ? percent(accuracy.estimated) : "–", [
       accuracy.gold ? `gold: ${percent(accuracy.gold.share)} (${interval(accuracy.gold)})` : "not checked by gold",
     ]),
     figure("Inference", ...inferenceWords(summary.inference)),
