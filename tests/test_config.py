@@ -472,6 +472,8 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
         tree = {key: value for key, value in tree.items() if key not in ("experiment", "images")}
     if "classes" not in tree:
         tree.pop("n_distractors_per_class", None)
+    if tree.get("whiten"):
+        tree.setdefault("n_components", 5)
     if "crowd" in tree:
         tree["crowd"] |= {"kind": "replay"} if "recorded" in tree["crowd"] else {"kind": "uniform"}
     if "gold" in tree:
