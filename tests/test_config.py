@@ -473,7 +473,7 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
     if "classes" not in tree:
         tree.pop("n_distractors_per_class", None)
     if tree.get("whiten"):
-        tree.setdefault("n_components", 5)
+        tree["n_components"] = tree.get("n_components") or 5
     if "crowd" in tree:
         tree["crowd"] |= {"kind": "replay"} if "recorded" in tree["crowd"] else {"kind": "uniform"}
     if "gold" in tree:
