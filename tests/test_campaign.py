@@ -349,6 +349,15 @@ class TestAsk:
                 campaign.tell(batch.id, answers(batch))
         assert asked == {"ann": {3, 7, 20, 21, 22, 50}, "bob": set(range(N)), "eve": set()}
 
+    def test_active_lab_hears_of_every_label(self) -> None:
+        campaign = create(max_risk=0.0, sampler={"algo": "active_lab", "max_per_item": 5})
+        campaign.refresh()
+        disputed = set(range(0, N, 6))
+        campaign.record("ann", [Answer(i, int(TRUTH[i])) for i in range(N)])
+        campaign.record("bob", [Answer(i, int(TRUTH[i] + (i in disputed)) % K) for i in range(N)])
+        (batch,) = campaign.ask(["cy"], batch_size=len(disputed))
+        assert set(batch.items) == disputed
+
     @pytest.mark.parametrize("item", [-1, N])
     def test_askable_items_must_be_there(self, campaign: Campaign, item: int) -> None:
         campaign.refresh()

@@ -63,7 +63,19 @@ SETS = {
     ),
 }
 WHITENED = "efficient_annotation whitened"
-METHODS = ("majority_vote", "ds_model", "lean", "improved_lean", "efficient_annotation", WHITENED, "askless")
+ACTIVE_LAB = "active_lab"
+"""ActiveLab chooses what to ask; all else is the method `askless`, so that only the choice differs."""
+
+METHODS = (
+    "majority_vote",
+    "ds_model",
+    "lean",
+    "improved_lean",
+    "efficient_annotation",
+    WHITENED,
+    ACTIVE_LAB,
+    "askless",
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,8 @@ class Run:
     @property
     def settings(self) -> list[str]:
         method = self.method if "=" in self.method else f"learner_method={self.method}"
+        if self.method == ACTIVE_LAB:
+            method = "learner_method=askless sampler.algo=active_lab"
         if self.method == WHITENED:
             method = f"learner_method=efficient_annotation whiten=true n_components={SETS[self.name].n_whitened}"
         if not self.n_prototypes and self.method in ("improved_lean", "efficient_annotation", WHITENED):

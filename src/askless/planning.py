@@ -79,6 +79,8 @@ class Planner:
             config.sampler,
             rng=generator(self.seed, "ask", ledger.position),
             answer_power=config.aggregator.answer_power,
+            annotations=ledger.annotations() if config.sampler.algo == "active_lab" else None,
+            machine=estimate.machine,
         )
         for chosen in assignments:
             j = chosen.annotator

@@ -135,7 +135,7 @@ class LearnerSettings(_Settings):
 class SamplerSettings(_Settings):
     """Which items for which annotator (the paper's sampler)."""
 
-    algo: Literal["random", "greedy_task_assignment", "value", "entropy", "margin"] = Field(
+    algo: Literal["random", "greedy_task_assignment", "value", "entropy", "margin", "active_lab"] = Field(
         "random",
         description="any risky item, to anyone or to who knows it best; or where an answer is worth most, to anyone",
     )

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from askless.core import sampler
+from askless.core.active_lab import active_lab
 from askless.core.sampler import Assignment, Workload
 from askless.core.worth import entropy
 from askless.settings import SamplerSettings
-from askless.types import BoolArray, Confusion, FloatArray
+from askless.types import Annotations, BoolArray, Confusion, FloatArray
 
 ALGORITHMS = ("random", "greedy_task_assignment")
 BY_WORTH = ("value", "entropy", "margin")
@@ -95,7 +96,9 @@ def situations(draw: st.DrawFn) -> Situation:
         draw(st.sampled_from([4, 1, 2, 10])),
         draw(st.sampled_from([None, 5, 10, 1, 0])),
         draw(st.sampled_from([0.05, 0.0, 0.1, 0.55])),
-        SamplerSettings(algo=draw(st.sampled_from([*ALGORITHMS, *BY_WORTH])), fill_batches=draw(st.booleans())),
+        SamplerSettings(
+            algo=draw(st.sampled_from([*ALGORITHMS, *BY_WORTH, "active_lab"])), fill_batches=draw(st.booleans())
+        ),
         seed,
     )
 
@@ -170,7 +173,7 @@ def test_nobody_who_could_help_is_left_out(situation: Situation) -> None:
             assert not for_this_one.any()
 
 
-@pytest.mark.parametrize("algo", [*ALGORITHMS, *BY_WORTH])
+@pytest.mark.parametrize("algo", [*ALGORITHMS, *BY_WORTH, "active_lab"])
 @pytest.mark.parametrize("fill_batches", [True, False])
 def test_no_annotators_or_nothing_open_gives_no_plan(algo: str, fill_batches: bool) -> None:
     settings = SamplerSettings(algo=algo, fill_batches=fill_batches)
@@ -301,7 +304,7 @@ def test_items_are_drawn_evenly(algo: str) -> None:
     np.testing.assert_allclose(counts[2:] / 400, 0.5, atol=0.1)
 
 
-@pytest.mark.parametrize("algo", [*ALGORITHMS, *BY_WORTH])
+@pytest.mark.parametrize("algo", [*ALGORITHMS, *BY_WORTH, "active_lab"])
 @pytest.mark.parametrize(
     ("batch_size", "expected"),
     [
@@ -368,6 +371,31 @@ def test_what_is_worth_more_comes_first(algo: str) -> None:
     assert (chosen >= 30).mean() > 0.6
     alike = {item for seed in range(20) for item in ask_one(posterior_of([0.5] * 40), algo, 10, seed)}
     assert len(alike) == 40
+
+
+def test_active_lab_labels_again_what_people_differ_on() -> None:
+    """What two people differ on, and what one alone has labelled, before what two agree on."""
+    label = np.array([0, 1, 0, 0, 1, 1, 0, 0, 0])
+    annotations = Annotations(np.arange(9) // 2, np.arange(9) % 2, label, 5, 2, 2)
+    machine = np.array([[0.5, 0.5], [0.9, 0.1], [0.1, 0.9], [0.9, 0.1], [0.6, 0.4]], np.float32)
+    posterior = posterior_of([0.5] * 5)
+    (assignment,) = sampler.plan(
+        posterior,
+        1 - posterior.max(axis=1),
+        believed([0.7, 0.7, 0.7], 2),
+        np.ones(5, bool),
+        [Workload(2, np.empty(0, np.int64), 10)],
+        1,
+        5,
+        None,
+        0.1,
+        SamplerSettings(algo="active_lab"),
+        rng=np.random.default_rng(0),
+        annotations=annotations,
+        machine=machine,
+    )
+    np.testing.assert_array_equal(assignment.scores, active_lab(annotations, machine)[assignment.items])
+    assert set(assignment.items[:2]) == {0, 4}
 
 
 def test_value_knows_what_an_answer_cannot_change() -> None:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from askless.core import worth
+from askless.core.active_lab import active_lab
 from askless.settings import SamplerSettings
-from askless.types import BoolArray, Confusion, FloatArray, IntArray
+from askless.types import Annotations, BoolArray, Confusion, Float32Array, FloatArray, IntArray
 
 THRESHOLD_STEP = 0.01
 DIVERSITY = 0.3
-"""Times Gumbel noise on the logarithm of worth: batches that are not all of one kind (Kirsch et al. 2021)."""
+"""Times Gumbel noise on the logarithm of worth: batches that are not all of one kind (Kirsch et al. 2021). ActiveLab,
+as published, has none."""
 
 MAX_LOOKED_AT = 10_000
 """So many risky items, drawn at random, are looked at, at most, before a batch is made."""
@@ -45,7 +47,8 @@ class Workload:
 @dataclass(frozen=True, eq=False)
 class Assignment:
     """Items for one annotator, with the score of each: the risk of the item (`random`), the chance that this
-    annotator is right about it (`greedy_task_assignment`), or what an answer is worth (all others; `worth.py`)."""
+    annotator is right about it (`greedy_task_assignment`), or what an answer is worth (all others; `worth.py`,
+    `active_lab.py`)."""
 
     annotator: int
     items: IntArray
@@ -66,6 +69,8 @@ def plan(
     *,
     rng: np.random.Generator,
     answer_power: float = 1.0,
+    annotations: Annotations | None = None,
+    machine: Float32Array | None = None,
 ) -> list[Assignment]:
     """Up to `n_batches` batches of up to `batch_size` items, each for another annotator, no item twice.
 
@@ -80,6 +85,8 @@ def plan(
         settings: which sampler.
         rng: which items, ties, and for all but the greedy sampler which annotators.
         answer_power: with which the likelihood of a label enters the posterior.
+        annotations: what people have said, for `active_lab`; none if nobody has said anything.
+        machine: (N, K) what the machine alone says, for `active_lab`.
     """
     is_free = is_free.copy()
     left = budget if budget is not None else int(is_free.sum())
@@ -88,7 +95,13 @@ def plan(
         waiting = _by_drawn_skill(waiting, confusion, rng)
     is_greedy = settings.algo == "greedy_task_assignment"
     score, urgency = risk, None
-    if settings.algo not in ("random", "greedy_task_assignment"):
+    if settings.algo == "active_lab":
+        if annotations is None:
+            nothing = np.empty(0, np.int64)
+            annotations = Annotations(nothing, nothing, nothing, len(posterior), 0, posterior.shape[1])
+        score = active_lab(annotations, machine)
+        urgency = score + TINY * rng.random(len(score))
+    elif settings.algo not in ("random", "greedy_task_assignment"):
         score = _worth(posterior, confusion, np.flatnonzero(is_free & (risk >= max_risk)), settings, answer_power, rng)
         urgency = np.log(score + TINY) + DIVERSITY * rng.gumbel(size=len(score))
     chosen: list[Assignment] = []
