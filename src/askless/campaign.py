@@ -424,7 +424,7 @@ class Campaign(Steering):
 
     @property
     def n_new(self) -> int | None:
-        """Labels given and taken back since the last refresh; none if its estimate is not there and has to be made."""
+        """Changes since the last refresh, see `Status`; none if its estimate is not there and has to be made."""
         with self._journal.reading() as ledger:
             last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
         payload = (last[0].payload or {}) if last else {}

@@ -66,7 +66,7 @@ def test_status(campaign: Path) -> None:
     assert (summary["state"], summary["n_answers"], summary["images"]["total"]) == ("running", 36, 22)
     text = say("status", campaign)
     assert "36 by 2 people" in text
-    assert "0 labels not yet inferred" in text
+    assert "0 changes not yet inferred" in text
 
 
 def test_pause_and_resume(campaign: Path) -> None:

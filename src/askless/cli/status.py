@@ -42,6 +42,6 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if cost["price"]:
         lines.append(("cost", f"{cost['spent']:.2f} {cost['currency']}"))
     lines.append(("accuracy", f"{summary['accuracy']['estimated']:.1%} ({summary['accuracy']['rests_on']})"))
-    behind = f"{inference['n_behind']} labels not yet inferred"
+    behind = f"{inference['n_behind']} changes not yet inferred"
     lines.append(("inference", f"{behind}; {inference['last_error']}" if inference["last_error"] else behind))
     return lines

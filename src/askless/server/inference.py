@@ -39,7 +39,7 @@ class InferenceState:
         is_running: whether its process is alive.
         last_error: what went wrong the last time; none if that went well.
         last_seconds: how long the last one took; none before the first.
-        n_behind: labels given and taken back that it has not seen yet.
+        n_behind: changes that it has not seen yet, see `Status.n_new`.
     """
 
     is_running: bool
