@@ -84,7 +84,11 @@ def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> N
 
 def _invite(live: LiveCampaign, n_annotators: int) -> dict[str, int]:
     """The invitations of the first so many annotators: those that there are, and new ones."""
-    known = {one.name: one.id for one in live.campaign.invitations() if one.role == "annotator" and not one.is_revoked}
+    known = {
+        one.name: one.id
+        for one in live.campaign.invitations()
+        if one.role == "annotator" and one.ends is None and not one.is_revoked
+    }
     names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
     return {name: known.get(name) or live.campaign.invite(name, "annotator") for name in names}
 

@@ -72,7 +72,7 @@ class Overview:
             status.n_annotations,
             status.n_confident + status.n_exhausted,
             0 if status.stopped else status.n_open,
-            None if budget is None else max(budget - status.n_annotations, 0),
+            None if budget is None else max(budget - n_answers, 0),
         )
         return Summary(
             title=page.title or live.place.root.name,
