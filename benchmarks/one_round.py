@@ -28,7 +28,8 @@ from askless.campaign import Campaign
 from askless.config import compose
 from askless.core import machine
 from askless.settings import SimulationConfig
-from askless.simulate.crowds import Crowd, make_crowd, prior_counts
+from askless.simulate.crowd import Crowd
+from askless.simulate.crowds import make_crowd, prior_counts
 from askless.simulate.experiment import measure
 from askless.simulate.sources import Source
 from askless.types import Dataset, Features, Prototypes

@@ -32,9 +32,9 @@ FIELDS = dict(fields())
 KEYS = [key for key, *_ in describe_settings()]
 TOP = (
     "max_risk, batch_size, n_batches, budget, early_stop, lease_seconds, aggregator.*, prior.*, learner.*, sampler.*, "
-    "annotators.*, "
+    "annotators.*, promise.*, "
     "experiment, learner_method, simulation, hyperparams, dataset, features, images, classes, n_distractors_per_class, "
-    "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, crowd.*, gold.*"
+    "n_dimensions, seed, n_prototypes_per_class, n_data_per_class, n_components, whiten, crowd.*, gold.*"
 )
 
 
@@ -301,6 +301,7 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "The paper tuned nothing for experiment=none; set hyperparams=default, or choose one of imagenet_split_0, "
             "imagenet_split_2, imagenet_split_4, imagenet_animal, imagenet_100_classes.",
         ),
+        ("whiten=true", "whiten=true scales principal components; set n_components, or leave whiten out."),
         ("hyperparams=best", "hyperparams='best' is not known; allowed: default, tuned."),
         (
             "aggregator.algo=mj",
@@ -428,6 +429,8 @@ def test_settings_cannot_be_changed_or_made_up() -> None:
 def any_value(field: Any) -> st.SearchStrategy[Any]:
     if get_origin(field.annotation) is Literal:
         return st.sampled_from(get_args(field.annotation))
+    if field.annotation == tuple[str, ...]:
+        return st.lists(st.text("abc", max_size=2), min_size=1, max_size=3)
     if get_origin(field.annotation) is tuple:
         return st.lists(st.sampled_from(get_args(get_args(field.annotation)[0])), min_size=1, unique=True)
     names = ("ge", "gt", "le", "lt")
@@ -471,6 +474,8 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
         tree = {key: value for key, value in tree.items() if key not in ("experiment", "images")}
     if "classes" not in tree:
         tree.pop("n_distractors_per_class", None)
+    if tree.get("whiten"):
+        tree["n_components"] = tree.get("n_components") or 5
     if "crowd" in tree:
         tree["crowd"] |= {"kind": "replay"} if "recorded" in tree["crowd"] else {"kind": "uniform"}
     if "gold" in tree:

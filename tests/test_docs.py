@@ -1,5 +1,6 @@
 """What README and docs show is true: code runs, commands work, links lead somewhere, settings exist."""
 
+import json
 import os
 import re
 import shlex
@@ -97,6 +98,26 @@ def test_the_commands_about_the_papers_code_run_at_a_small_size(
         arguments = [*shlex.split(line)[1:], *small, "--out", f"runs/{number}"]
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, (arguments, result.output)
+
+
+@pytest.mark.slow
+def test_the_commands_about_promises_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs/explanation/promise.md").read_text(encoding="utf-8")
+    shown = [shlex.split(line)[1:] for block in blocks("(?:sh)?", page) for line in block.splitlines() if line]
+    simulate, plan = (arguments for arguments in shown if arguments[0] in ("simulate", "plan"))
+    small = ["n_data_per_class=40", "--out", "run"]
+    assert CliRunner().invoke(app, [*simulate, *small], catch_exceptions=False).exit_code == 0
+    summary = json.loads(Path("run/summary.json").read_text())
+    assert summary["stopped_because"] in ("promise_kept", "cannot_be_reached")
+    assert "auditor" in np.load("run/evaluation.npz")["annotator"]
+    rng = np.random.default_rng(0)
+    Path("my-images").mkdir()
+    np.save("my-images/features.npy", rng.normal(size=(120, 4)).astype("f4"))
+    plan[plan.index("--skill") + 1], plan[plan.index("--annotators") + 1] = "0.9", "10"
+    small = ["--classes", "3", "--max-items", "60", "--prototypes", "2", "--machine-accuracy", "1", "--jobs", "1"]
+    assert CliRunner().invoke(app, [*plan, *small], catch_exceptions=False).exit_code == 0
+    assert Path("plan/report.html").is_file()
 
 
 def end_serving_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

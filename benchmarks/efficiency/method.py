@@ -1,130 +1,104 @@
-"""`askless` beside the paper's method: answers per image to reach an accuracy, and how honest each is.
+"""All methods side by side: answers per image to reach an accuracy, how honest each is, and where each stops.
 
-    python benchmarks/efficiency/method.py [SET ...] [--seeds 0,1,2] [--budget 1.2] [--set "KEY=VALUE ..."]
-        [--method "KEY=VALUE ..."] [--against "KEY=VALUE ..."]
+    python benchmarks/efficiency/method.py [SET ...] [--methods NAME,...] [--method "KEY=VALUE ..."] [--seeds 0,1,2,3,4]
+        [--annotators 10,50,500] [--prototypes 0,1,3,10] [--jobs 2] [--out runs/efficiency]
 
-Every run of a set and a seed sees the same images, prototypes and people, who give the same answers. Printed are, as
-means over seeds: accuracy and ECE at fixed answers per image, the share of right labels among finished images there,
-and, paired by seed, the ratio of answers that the two methods need to reach a level. Refreshes come after every 2 % of
-the images. `--method` takes any settings, so that an ablation is one command (docs/explanation/askless-method.md).
+Every run of a set and a seed sees the same images, prototypes and people, who give the same answers. Finished runs are
+kept in --out and not run again. Printed are means over seeds: accuracy, ECE and the share of right labels among
+finished images at fixed answers per image and at the method's own stop; answers per image to reach a level; and, paired
+by seed, their ratio to the better of the paper's method on raw and on whitened features, with a 95 % interval (t, of
+the logarithm). A seed in which a method never gets there counts with the answers it could have had.
+
+`--method` adds any settings, so that an ablation is one command (docs/explanation/askless-method.md).
 """
 
 import argparse
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import product
 from pathlib import Path
-from statistics import mean
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from scipy import stats
+from sets import METHODS, SETS, SHARED, WHITENED, Run, at, cost_of, read, run
 
-from askless.config import compose
-from askless.simulate.experiment import Row
-from askless.simulate.run import simulate
-from askless.simulate.sources import load
-
-SHARED = Path(os.environ.get("ASKLESS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
-AMT = f"simulation=amt_structured_noise crowd.amt_folder={SHARED / 'amt_imagenet100'}"
-SYNTHETIC = f"features=synthetic n_data_per_class=100 {AMT}"
-CIFAR10H = SHARED / "cifar10h"
-COUNTS = (
-    f"dataset={CIFAR10H} n_data_per_class=300 n_components=256 "
-    f"simulation=replay crowd.recorded={CIFAR10H / 'human_counts.npy'}"
-)
-SETS = {
-    "digits": ("dataset=digits crowd.n_annotators=30", (0.90, 0.95, 0.97)),
-    "commodity": (f"{SYNTHETIC} experiment=imagenet_split_5", (0.80, 0.90, 0.95)),
-    "dogs": (f"{SYNTHETIC} experiment=imagenet_split_0", (0.50, 0.60, 0.70)),
-    "hundred": (
-        f"features=synthetic n_data_per_class=40 experiment=imagenet_100_classes {AMT}",
-        (0.70, 0.75, 0.80),
-    ),
-    "humans": (COUNTS, (0.80, 0.90, 0.95)),
-    "noisy": (f"{COUNTS} crowd.skill=0.667 crowd.spread=0.178", (0.70, 0.80, 0.85)),
-}
-POINTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+POINTS = (0.0, 0.1, 0.3, 0.5, 1.0)
+BARS = ("efficient_annotation", WHITENED)
+LEAST = 0.01
+"""Answers per image below which a ratio means nothing."""
 
 
-def run(settings: Sequence[str], budget: float) -> list[Row]:
-    """A row a round, until the method stops or the answers per image are spent."""
-    source = load(compose(settings))
-    n_items = source.dataset.n_items - len(source.prototypes)
-    own = [f"budget={round(budget * n_items)}", f"batch_size={max(1, round(0.02 * n_items / 5))}", "n_batches=5"]
-    rows: list[Row] = []
-    simulate(compose([*settings, *own]), on_round=rows.append)
-    return rows
+def ratio(costs: Sequence[float], bars: Sequence[float], most: float) -> str:
+    """Geometric mean over seeds, and its interval."""
+    logs = np.log(np.maximum(np.minimum(costs, most), LEAST) / np.maximum(np.minimum(bars, most), LEAST))
+    middle, text = logs.mean(), ""
+    if len(logs) > 1:
+        half = stats.t.ppf(0.975, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
+        text = f" [{np.exp(middle - half):.2f}, {np.exp(middle + half):.2f}]"
+    return f"{np.exp(middle):.2f}{text}"
 
 
-def at(rows: list[Row], column: str, cost: float) -> float:
-    """Between rounds; after a method has stopped, what it ended with."""
-    points = [(row["annotations_per_item"], row[column]) for row in rows if row[column] is not None]
-    return float(np.interp(cost, *zip(*points, strict=True))) if points else float("nan")
-
-
-def cost_of(rows: list[Row], level: float) -> float:
-    """Answers per image at which the accuracy is first reached, between rounds; infinite if it never is."""
-    before = rows[0]
-    for row in rows:
-        if row["posterior_all_top1"] >= level:
-            if row is before:
-                return row["annotations_per_item"]
-            low, high = before["posterior_all_top1"], row["posterior_all_top1"]
-            share = (level - low) / (high - low)
-            return before["annotations_per_item"] + share * (
-                row["annotations_per_item"] - before["annotations_per_item"]
-            )
-        before = row
-    return float("inf")
+def print_case(name: str, tables: Mapping[str, list[list[dict[str, float]]]]) -> None:
+    levels, most = SETS[name].levels, SETS[name].budget
+    print(f"  {'':30} accuracy, ECE, finished right at {', '.join(map(str, POINTS))} answers an image; at its own stop")
+    for method, runs in tables.items():
+        line = f"  {method:30}"
+        for column in ("posterior_all_top1", "posterior_all_ece", "finished_accuracy"):
+            line += "  " + " ".join(f"{np.mean([at(rows, column, cost) for rows in runs]):.3f}" for cost in POINTS)
+        ends = [
+            np.mean([rows[-1][key] for rows in runs])
+            for key in ("annotations_per_item", "posterior_all_top1", "posterior_all_ece", "finished_accuracy")
+        ]
+        print(f"{line}  {ends[0]:.2f} {ends[1]:.3f} {ends[2]:.3f} {ends[3]:.3f}  ({len(runs)} seeds)")
+    costs = {method: [[cost_of(rows, level) for rows in runs] for level in levels] for method, runs in tables.items()}
+    bars = [costs[bar] for bar in BARS if bar in costs]
+    print(f"  answers an image to reach {', '.join(f'{level:.0%}' for level in levels)}, and the ratio to the bar")
+    for method, of_levels in costs.items():
+        line = f"  {method:30}"
+        for at_level, *of_bars in zip(of_levels, *bars, strict=True):
+            line += "  " + " ".join(f"{cost:.2f}" for cost in at_level)
+            if of_bars and method not in BARS:
+                n = min(len(at_level), *(len(bar) for bar in of_bars))
+                best = min((bar[:n] for bar in of_bars), key=lambda bar: float(np.minimum(bar, most).mean()))
+                line += f"  {ratio(at_level[:n], best, most)};"
+        print(line)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", metavar="SET", help=f"some of {', '.join(SETS)}; all if none")
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--budget", type=float, default=1.2, help="answers per image")
-    parser.add_argument("--set", default="", help="settings of every run, such as n_prototypes_per_class=3")
-    parser.add_argument("--method", default="learner_method=askless", help="settings of the method to judge")
-    parser.add_argument("--against", default="learner_method=efficient_annotation", help="of its rival; empty for none")
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--method", action="append", default=[], help="settings of one more method")
+    parser.add_argument("--seeds", default="0,1,2,3,4")
+    parser.add_argument("--annotators", default="50")
+    parser.add_argument("--prototypes", default="10")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--out", type=Path, default=Path("runs/efficiency"))
     arguments = parser.parse_args()
-    if unknown := set(arguments.sets) - SETS.keys():
-        parser.error(f"there is no set {', '.join(sorted(unknown))}; choose some of {', '.join(SETS)}")
-    for name in arguments.sets or SETS:
-        data, levels = SETS[name]
-        costs: dict[str, list[list[float]]] = {}
-        for method in filter(None, (arguments.method, arguments.against)):
-            settings = [*data.split(), *arguments.set.split(), *method.split()]
-            started = time.perf_counter()
-            runs = [run([*settings, f"seed={seed}"], arguments.budget) for seed in arguments.seeds.split(",")]
-            seconds = time.perf_counter() - started
-            costs[method] = [[cost_of(rows, level) for level in levels] for rows in runs]
-            print(f"\n{name}: {method}   ({seconds / len(runs):.0f} s a run, {len(runs[0])} refreshes)")
-            for column, what in (
-                ("posterior_all_top1", "accuracy"),
-                ("posterior_all_ece", "ECE"),
-                ("finished_accuracy", "finished right"),
-                ("finished_share", "finished"),
-            ):
-                figures = "".join(f"{mean(at(rows, column, cost) for rows in runs):8.3f}" for cost in POINTS)
-                print(f"  {what:16}{figures}")
-            ends = ", ".join(
-                f"{rows[-1]['posterior_all_top1']:.3f} at {rows[-1]['annotations_per_item']:.2f}" for rows in runs
-            )
-            print(f"  ended           {ends}", flush=True)
-        print("  answers per image to reach " + ", ".join(f"{level:.0%}" for level in levels))
-        for method, table in costs.items():
-            print(
-                f"    {method:40}"
-                + "  ".join("/".join(f"{cost:.2f}" for cost in of_level) for of_level in zip(*table, strict=True))
-            )
-        if arguments.against:
-            ratios = np.array(costs[arguments.method]) / np.array(costs[arguments.against])
-            print(
-                "    ratio" + " " * 35 + "  ".join("/".join(f"{r:.2f}" for r in of_level) for of_level in ratios.T),
-                flush=True,
-            )
+    methods = [*filter(None, arguments.methods.split(",")), *arguments.method]
+    if unknown := {*arguments.sets, *methods} - {*SETS, *METHODS, *arguments.method}:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; sets are {', '.join(SETS)}, methods {METHODS}")
+    names = [name for name in arguments.sets or SETS if str(SHARED) not in SETS[name].settings or SHARED.is_dir()]
+    counts = [[int(count) for count in text.split(",")] for text in (arguments.annotators, arguments.prototypes)]
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    wanted = [
+        Run(name, method, *of, seed) for seed, name, of, method in product(seeds, names, product(*counts), methods)
+    ]
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        missing = [one for one in wanted if not one.file(arguments.out).exists()]
+        running = [pool.submit(run, one, arguments.out) for one in missing]
+        for n_done, done in enumerate(as_completed(running), start=1):
+            print(f"{n_done} of {len(missing)}: {done.result().name}", flush=True)
+    for name, (n_annotators, n_prototypes) in product(names, product(*counts)):
+        print(f"\n{name}, {n_annotators} annotators, {n_prototypes} prototypes a class")
+        tables = {
+            method: [read(Run(name, method, n_annotators, n_prototypes, seed).file(arguments.out)) for seed in seeds]
+            for method in methods
+        }
+        print_case(name, tables)
 
 
 if __name__ == "__main__":
-    with threadpool_limits(1, "blas"):
-        main()
+    main()

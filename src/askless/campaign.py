@@ -11,8 +11,10 @@ from typing import Self
 import numpy as np
 
 from askless.answering import check_answers, keep_answers, read_answers, undo_answer
+from askless.auditing import Auditing
+from askless.core.forecast import Forecast
 from askless.core.learner import Learner, NetworkMaker, name_of
-from askless.core.risk import ItemStatus, item_status, stop_reason
+from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
 from askless.errors import AnswerError
 from askless.estimates import Estimates
 from askless.learners import check_learner, choose_learner
@@ -69,6 +71,7 @@ class Campaign(Steering):
         )
         config = parts.config
         chosen = choose_learner(config.learner, learner, features.values.shape[1], parts.dataset.n_classes)
+        self._auditing = Auditing(parts.dataset.n_items, parts.prototypes, parts.seed)
         self._keeps_estimates = keeps_estimates
         self._estimates = Estimates(
             journal, features, parts.prototypes, parts.prior_counts, config, parts.seed, chosen, is_kept=keeps_estimates
@@ -254,6 +257,14 @@ class Campaign(Steering):
             n_batches = config.n_batches if n_batches is None else n_batches
             if batch_size is not None:
                 config = config.model_copy(update={"batch_size": batch_size})
+            if ledger.audit:
+                batches = self._auditing.batches(ledger, config, annotators, n_batches)
+            else:
+                others = self._auditing.leave_out(annotators, config)
+                careful = config.model_copy(
+                    update={"max_risk": self._auditing.threshold(estimate.risk, ledger, config)}
+                )
+                batches = self._planner.plan(estimate, ledger, careful, others, n_batches, askable or {})
             entries = [
                 append(
                     Kind.LEASED,
@@ -261,9 +272,7 @@ class Campaign(Steering):
                     annotator=annotator,
                     payload={"items": items, "end": now + config.lease_seconds},
                 )
-                for annotator, items in self._planner.plan(
-                    estimate, ledger, config, annotators, n_batches, askable or {}
-                )
+                for annotator, items in batches
             ]
             return [ledger.batches[entry.position].batch for entry in entries]
 
@@ -292,7 +301,11 @@ class Campaign(Steering):
                         f"Item {answer.item!r} is not in batch {batch_id}; answer only the items that it holds."
                     )
             check_answers(answers, lease.annotator, ledger)
-            return keep_answers(answers, lease.annotator, lease.batch.id, ledger, append)
+            receipt = keep_answers(answers, lease.annotator, lease.batch.id, ledger, append)
+            if ledger.audit:
+                audited = self._estimates.of(ledger.refreshes_of_now[-1])
+                self._auditing.conclude(audited.label, ledger, self.config, append)
+            return receipt
 
     def record(self, annotator: str, answers: Sequence[Answer]) -> Receipt:
         """Keeps answers that an annotator gave elsewhere: like `tell`, but without a batch.
@@ -362,9 +375,11 @@ class Campaign(Steering):
             RuntimeError: called inside `transaction`, which would keep everybody waiting for the inference.
         """
         with self._refreshing:
-            refresh = self.infer_now()
-            estimate = self._estimates.find(refresh.upto, refresh.digest)
-            return estimate if estimate and self.take(refresh) else self.estimate
+            with self._journal.reading() as ledger:
+                is_frozen = ledger.is_frozen
+            if not is_frozen:
+                self.take(self.infer_now())
+            return self.estimate
 
     def infer_now(self) -> Refresh:
         """The first half of a refresh: infers and keeps the estimate, but the log does not tell of it yet.
@@ -381,21 +396,27 @@ class Campaign(Steering):
                 of_now, last = ledger.refreshes_of_now, ledger.last_refresh
             estimate = self._estimates.infer(annotations, upto, self._estimates.of(of_now[-1]) if of_now else None)
             digest = self._estimates.save(estimate)
-        status = item_status(estimate.risk, n_labels, self.prototypes, config, is_broken)
+        with self._journal.reading() as ledger:
+            estimate = self._auditing.settle(estimate, ledger, config)
+            threshold = self._auditing.threshold(estimate.risk, ledger, config)
+            stuck = self._auditing.stuck_risk(estimate.risk, ledger, config)
+        careful = config.model_copy(update={"max_risk": threshold})
+        status = item_status(estimate.risk, n_labels, self.prototypes, careful, is_broken)
         counts = {name: int((status == name).sum()) for name in ("open", "confident", "exhausted")}
         risk = float(estimate.risk[status != ItemStatus.KNOWN].mean())
-        return Refresh(upto, last, len(annotations), n_changes, **counts, risk=risk, digest=digest)
+        return Refresh(upto, last, len(annotations), n_changes, **counts, risk=risk, digest=digest, stuck=stuck)
 
     def take(self, refresh: Refresh) -> bool:
         """The second half of a refresh, also of one that another process has inferred: from now on it is the latest.
 
         Returns:
-            False, and nothing is done, if it was overtaken: by another refresh, other settings, a ban; or if its
-            estimate cannot be found.
+            False, and nothing is done, if it was overtaken: by another refresh, other settings, a ban, an audit; or if
+            its estimate cannot be found.
         """
         is_there = self._estimates.find(refresh.upto, refresh.digest) is not None
         with self._journal.writing() as (ledger, append):
-            if not is_there or ledger.last_refresh != refresh.previous or ledger.restarted > refresh.upto:
+            is_overtaken = ledger.last_refresh != refresh.previous or ledger.restarted > refresh.upto
+            if not is_there or is_overtaken or ledger.is_frozen:
                 return False
             append(Kind.REFRESHED, payload=asdict(refresh))
             n_items = self.dataset.n_items - len(self.prototypes)
@@ -403,29 +424,49 @@ class Campaign(Steering):
             reason = stop_reason(refresh.open, ledger.n_given, n_items, history, self.config)
             if reason and not ledger.stopped:
                 append(Kind.STOPPED, payload={"reason": reason.value})
+            self._auditing.begin(refresh, ledger, self.config, append)
         self._estimates.forget_others(refresh.upto, refresh.digest)
         return True
 
     @property
     def estimate(self) -> Estimate:
-        """The estimate of the last refresh; the first use makes the first refresh, unless another process infers."""
+        """The estimate of the last refresh, with the labels that auditors gave; the first use makes the first refresh,
+        unless another process infers."""
+        estimate = self._inferred()
+        with self._journal.reading() as ledger:
+            return self._auditing.settle(estimate, ledger, self.config)
+
+    def _inferred(self) -> Estimate:
         with self._journal.reading() as ledger:
             last = ledger.refreshes_of_now[-1] if ledger.refreshes_of_now else None
         if self._keeps_estimates:
             payload = last.payload if last else None
             found = self._estimates.find(payload["upto"], payload["digest"]) if payload else None
             return found or self._estimates.at_hand
-        return self._estimates.of(last) if last else self.refresh()
+        if last is None:
+            self.refresh()
+            return self._inferred()
+        return self._estimates.of(last)
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether no stop rule has ended it."""
+        with self._journal.reading() as ledger:
+            return ledger.stopped is None
 
     @property
     def n_refreshes(self) -> int:
+        """How often labels were made anew; those that a promise was kept with, once more."""
         with self._journal.reading() as ledger:
-            return len(ledger.refreshes)
+            return len(ledger.refreshes) + (ledger.stopped == StopReason.PROMISE_KEPT)
 
     @property
     def n_new(self) -> int | None:
-        """Labels given and taken back since the last refresh; none if its estimate is not there and has to be made."""
+        """Labels given and taken back that the next refresh would be the first to see: 0 while labels stay as they are,
+        none if the estimate of the last one is not there and has to be made."""
         with self._journal.reading() as ledger:
+            if ledger.is_frozen:
+                return 0
             last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
         payload = (last[0].payload or {}) if last else {}
         return n_new if payload and self._estimates.find(payload["upto"], payload["digest"]) else None
@@ -463,7 +504,13 @@ class Campaign(Steering):
                 mean_risk=float(estimate.risk[is_unknown].mean()),
                 stopped=ledger.stopped,
                 is_paused=ledger.is_paused,
+                promise=self._auditing.promise(self._inferred(), ledger, self.config),
             )
+
+    def forecast(self) -> Forecast | None:
+        """Labels in all at the end of the campaign, as it goes now; none while there are too few refreshes."""
+        with self._journal.reading() as ledger:
+            return self._auditing.forecast(ledger, self.config)
 
     def result(self) -> Result:
         """The labels as of the last refresh."""

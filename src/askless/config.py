@@ -30,6 +30,9 @@ CHANGEABLE = (
     "annotators.gold_rate",
     "annotators.n_qualification",
     "annotators.qualification_share",
+    "promise.target_accuracy",
+    "promise.auditors",
+    "promise.max_audit_share",
 )
 """Settings that no inference depends on, so that they can change while a campaign is under way."""
 

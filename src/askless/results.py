@@ -36,6 +36,7 @@ class Refresh:
         exhausted: of risky items with all their labels.
         risk: mean over the items to label.
         digest: of its labels and risks.
+        stuck: risk, summed over the items that nobody but an auditor may be asked about any more.
     """
 
     upto: int
@@ -47,6 +48,29 @@ class Refresh:
     exhausted: int
     risk: float
     digest: str
+    stuck: float = 0.0
+
+
+@dataclass(frozen=True)
+class Promise:
+    """How right the set shall be, and how right it has been shown to be by the latest audit.
+
+    Args:
+        target_accuracy, confidence: as set.
+        low, high: accuracy of all labels as they were audited, those that auditors gave included; together they are
+            right with a chance of `confidence`. 0 and 1 before the first audit.
+        n_audited: items that auditors have labelled or skipped.
+        n_audits: how many were begun.
+        is_auditing: one is under way; only auditors are asked, and labels stay as they are.
+    """
+
+    target_accuracy: float
+    confidence: float
+    low: float
+    high: float
+    n_audited: int
+    n_audits: int
+    is_auditing: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +85,7 @@ class Status:
         mean_risk: over the items to label.
         stopped: why the campaign is over, or none.
         is_paused: nothing is handed out for now.
+        promise: of the accuracy of the set; none if there is none.
     """
 
     n_items: int
@@ -74,6 +99,7 @@ class Status:
     mean_risk: float
     stopped: str | None
     is_paused: bool
+    promise: Promise | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,7 +74,7 @@ class PoolSettings(_Settings):
     heads: tuple[Head, ...] = Field(("gaussian", "logistic", "neighbours"), min_length=1)
     n_rounds: int = Field(2, ge=1, description="how often people and machine take turns in a refresh")
     max_components: int = Field(128, ge=1, description="reduce the features to so many principal components")
-    has_confusion: bool = Field(True, description="correct the pool by its own confusion matrix")
+    has_confusion: bool = Field(False, description="correct the pool by its own confusion matrix")
 
 
 class LearnerSettings(_Settings):
@@ -139,6 +139,9 @@ class SamplerSettings(_Settings):
         "random",
         description="any risky item, to anyone or to who knows it best; or where an answer is worth most, to anyone",
     )
+    whom: Literal["random", "thompson"] = Field(
+        "random", description="to ask next: anyone, or who may well be good at it, the load shared out"
+    )
     max_per_item: int = Field(3, ge=1)
     max_per_annotator: int | None = Field(None, ge=1)
     fill_batches: bool = Field(
@@ -156,6 +159,20 @@ class AnnotatorSettings(_Settings):
     )
 
 
+class PromiseSettings(_Settings):
+    """How right all labels together shall be, and who finds out (docs/explanation/promise.md)."""
+
+    target_accuracy: float | None = Field(
+        None, gt=0, lt=1, description="go on until this share of all labels is right; none: until each is finished"
+    )
+    confidence: float = Field(0.95, ge=0.5, lt=1, description="the promise is kept with this chance at least")
+    auditors: tuple[str, ...] = Field(
+        ("auditor",), min_length=1, description="trusted people; they are asked about items of the audit only"
+    )
+    auditor_accuracy: float = Field(1.0, gt=0.5, le=1, description="an auditor is right with this chance at least")
+    max_audit_share: float = Field(0.5, gt=0, le=1, description="share of the items that auditors may be asked about")
+
+
 class CampaignConfig(_Settings):
     """All that a campaign needs to know beside its data."""
 
@@ -170,6 +187,7 @@ class CampaignConfig(_Settings):
     learner: LearnerSettings = LearnerSettings()
     sampler: SamplerSettings = SamplerSettings()
     annotators: AnnotatorSettings = AnnotatorSettings()
+    promise: PromiseSettings = PromiseSettings()
 
     @model_validator(mode="after")
     def _majority_vote_has_no_machine(self) -> Self:
@@ -247,6 +265,7 @@ class SimulationConfig(CampaignConfig):
     n_prototypes_per_class: int = Field(10, ge=0)
     n_data_per_class: int | None = Field(None, ge=1, description="use so many items of each class, not all")
     n_components: int | None = Field(None, ge=1, description="reduce the features to so many principal components")
+    whiten: bool = Field(False, description="scale each of them to variance 1; needs n_components")
     crowd: CrowdSettings = CrowdSettings()
     gold: GoldSettings = GoldSettings()
 
@@ -281,6 +300,12 @@ class SimulationConfig(CampaignConfig):
                 )
         elif self.features is not None and self.images is None:
             raise ValueError(f"features={self.features} needs the image path of each row; set images=FILE.txt")
+        return self
+
+    @model_validator(mode="after")
+    def _components_are_whitened(self) -> Self:
+        if self.whiten and self.n_components is None:
+            raise ValueError("whiten=true scales principal components; set n_components, or leave whiten out")
         return self
 
     @model_validator(mode="after")

@@ -45,6 +45,8 @@ EVERY_FIELD = [
     Entry(16, Kind.INVITED, 2.0, payload={"name": "Zoë\0", "role": "viewer", "ends": 1e9 + 0.1}),
     Entry(17, Kind.REVOKED, 2.0, payload={"invitation": 16}),
     Entry(18, Kind.CHANGED, 2.0, payload={"config": {"budget": None}}),
+    Entry(19, Kind.AUDITING, 2.0, payload={"items": [3, 0], "n_set": 4, "alpha": 0.025}),
+    Entry(20, Kind.AUDITED, 2.0, payload={"verdict": "kept", "n_audited": 2, "low": 0.95}),
 ]
 
 
@@ -56,7 +58,7 @@ class TestEveryStore:
         entries = read_all(store.again())
         assert entries == EVERY_FIELD
         assert {entry.kind for entry in entries} == set(Kind)
-        assert [type(entry.kind) for entry in entries] == [Kind] * 18
+        assert [type(entry.kind) for entry in entries] == [Kind] * len(EVERY_FIELD)
 
     def test_a_new_log_is_empty_and_appending_nothing_keeps_it_so(self, store: Store) -> None:
         log = store.create()

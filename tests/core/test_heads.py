@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
-from askless.core import gaussian, linear, logistic, neighbours
+from askless.core import gaussian, linear, logistic
 from askless.core.linear import LinearHead
 from askless.types import FloatArray
 
@@ -96,31 +96,16 @@ def test_logistic_without_examples_says_nothing() -> None:
     assert not head.weights.any()
 
 
-def test_neighbours_are_a_sum_over_examples() -> None:
-    rng = np.random.default_rng(0)
-    X, examples = rng.normal(size=(5, D)).astype(np.float32), rng.normal(size=(7, D)).astype(np.float32)
-    targets = rng.dirichlet(np.ones(K), size=7).astype(np.float32)
-    votes = np.zeros((5, K))
-    for i, x in enumerate(X):
-        for example, target in zip(examples, targets, strict=True):
-            cosine = x @ example / np.linalg.norm(x) / np.linalg.norm(example)
-            votes[i] += np.exp(neighbours.SHARPNESS * (cosine - 1)) * target
-    votes += neighbours.BACKGROUND / K * votes.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(neighbours.log_votes(X, examples, targets), np.log(votes), rtol=1e-4, atol=1e-4)
+def test_logistic_goes_on_from_where_another_ended() -> None:
+    X, targets = (array.astype(np.float32) for array in clouds(200))
 
+    def loss(head: LinearHead) -> float:
+        flat = np.concatenate([head.weights, head.bias[None]]).T.ravel()
+        return logistic.loss_and_gradient(flat, X, targets.T, 3.0)[0]
 
-@pytest.mark.parametrize("n_examples", [0, 3])
-def test_neighbours_without_votes_or_directions_are_undecided(n_examples: int) -> None:
-    nothing = np.zeros((n_examples, K), np.float32)
-    said = neighbours.log_votes(np.ones((2, D), np.float32), np.ones((n_examples, D), np.float32), nothing)
-    np.testing.assert_array_equal(said, np.repeat(said[:, :1], K, axis=1))
-    assert np.isfinite(said).all()
-
-
-def test_an_item_without_a_direction_hears_all_examples_alike() -> None:
-    targets = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
-    said = neighbours.log_votes(np.zeros((1, D), np.float32), np.eye(3, D, dtype=np.float32), targets)
-    assert said[0, 0] - said[0, 1] == pytest.approx(np.log(2), abs=1e-2)
+    head = logistic.fit(X, targets, 30.0)
+    assert loss(logistic.fit(X, targets, 3.0, head, steps=2)) < loss(head)
+    assert loss(logistic.fit(X, targets, 3.0, head, steps=2)) < loss(logistic.fit(X, targets, 3.0, steps=2))
 
 
 def test_the_mean_head_has_the_mean_logits() -> None:

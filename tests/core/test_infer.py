@@ -222,15 +222,20 @@ def test_with_the_pool_nothing_before_matters_and_powers_count() -> None:
         np.testing.assert_allclose(found.posterior[9:], expected[9:], atol=1e-10)
 
 
-def test_people_and_machine_take_turns() -> None:
-    """The second turn of the people knows the machine: it moves what is believed of them."""
+@pytest.mark.parametrize("has_prototypes", [False, True])
+def test_people_and_machine_take_turns(has_prototypes: bool) -> None:
+    """The first turn of the people knows the machine of the prototypes if there are any, the second that of both."""
     annotations, chosen = answers(60), preset("askless")
-    once = chosen.learner.model_copy(update={"pool": chosen.learner.pool.model_copy(update={"n_rounds": 1})})
-    people_alone, _, _ = people.fit(annotations, None, chosen.aggregator)
-    first, _ = run(annotations, chosen.model_copy(update={"learner": once}))
-    second, _ = run(annotations, chosen)
-    np.testing.assert_array_equal(first.confusion.counts, people_alone.counts)
-    assert not np.allclose(second.confusion.counts, people_alone.counts)
+    known = PROTOTYPES if has_prototypes else Prototypes.none()
+    people_alone, _, _ = people.fit(annotations, None, chosen.aggregator, known)
+    counts = []
+    for n_rounds in (1, 2):
+        pool = chosen.learner.pool.model_copy(update={"n_rounds": n_rounds})
+        rounds = chosen.model_copy(update={"learner": chosen.learner.model_copy(update={"pool": pool})})
+        estimate, _ = infer(annotations, features(), known, PRIOR, rounds, rng=np.random.default_rng(0))
+        counts.append(estimate.confusion.counts)
+    assert np.array_equal(counts[0], people_alone.counts) != has_prototypes
+    assert not np.allclose(counts[1], counts[0])
 
 
 def test_the_pool_does_without_prototypes() -> None:

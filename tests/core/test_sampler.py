@@ -382,3 +382,35 @@ def test_only_some_of_many_items_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
     first = {tuple(sorted(ask_one(posterior, "entropy", 5, seed))) for seed in range(20)}
     assert len(first) > 10
     assert len(ask_one(posterior, "entropy", 30)) == 30
+
+
+def asked_first(skills: Sequence[float], loads: Sequence[int], seed: int, whom: str = "thompson") -> int:
+    posterior = posterior_of([0.5] * 400)
+    workloads = [Workload(j, np.arange(load), 1000) for j, load in enumerate(loads)]
+    (assignment,) = sampler.plan(
+        posterior,
+        1 - posterior.max(axis=1),
+        believed(skills, 2),
+        np.ones(400, bool),
+        workloads,
+        1,
+        5,
+        None,
+        0.1,
+        SamplerSettings(algo="value", whom=whom),
+        rng=np.random.default_rng(seed),
+    )
+    return assignment.annotator
+
+
+def test_who_is_believed_good_is_asked_first_and_who_is_new_gets_a_chance() -> None:
+    known = [asked_first([0.9, 0.6, 0.6], [60, 60, 60], seed) for seed in range(40)]
+    assert known.count(0) > 35
+    with_new = [asked_first([0.75, 0.7], [60, 0], seed) for seed in range(60)]
+    assert 10 < with_new.count(1) < 40
+    anyone = [asked_first([0.9, 0.6, 0.6], [60, 60, 60], seed, "random") for seed in range(60)]
+    assert max(anyone.count(j) for j in range(3)) < 35
+
+
+def test_nobody_is_given_far_more_than_others() -> None:
+    assert not any(asked_first([0.95, 0.5, 0.5], [100, 10, 10], seed) == 0 for seed in range(20))

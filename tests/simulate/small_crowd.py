@@ -3,7 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from askless.simulate.crowds import Crowd, annotator_names
+from askless.simulate.crowd import Crowd
+from askless.simulate.crowds import annotator_names
 from askless.simulate.drawn import ConfusionCrowd
 from askless.simulate.noise import uniform
 from askless.simulate.sources import Source

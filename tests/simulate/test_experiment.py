@@ -8,7 +8,8 @@ from small_simulation import configure, write_folder
 
 from askless.campaign import Campaign
 from askless.core.risk import StopReason
-from askless.simulate.crowds import Crowd, annotator_names
+from askless.simulate.crowd import Crowd
+from askless.simulate.crowds import annotator_names
 from askless.simulate.drawn import ConfusionCrowd
 from askless.simulate.experiment import ACCURACY_LEVELS, Row, measure, reached, run_rounds
 from askless.simulate.noise import perfect, uniform

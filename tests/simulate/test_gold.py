@@ -12,7 +12,8 @@ from askless.core.confusion import gold_prior_counts
 from askless.errors import ConfigError
 from askless.settings import SimulationConfig
 from askless.simulate import run
-from askless.simulate.crowds import Crowd, make_crowd
+from askless.simulate.crowd import Crowd
+from askless.simulate.crowds import make_crowd
 from askless.simulate.experiment import Row
 from askless.simulate.gold import ask_gold
 from askless.simulate.run import simulate

@@ -19,7 +19,8 @@ from small_simulation import PRESETS, configure, write_folder
 from askless.campaign import Campaign
 from askless.settings import SimulationConfig
 from askless.simulate import run
-from askless.simulate.crowds import Crowd, make_crowd
+from askless.simulate.crowd import Crowd
+from askless.simulate.crowds import make_crowd
 from askless.simulate.experiment import run_rounds
 from askless.simulate.run import simulate
 from askless.simulate.sources import Source, load
@@ -31,11 +32,13 @@ from small_campaign import assert_same, assert_same_estimate, fold, read, read_f
 pytestmark = pytest.mark.slow
 
 GREEDY = "sampler.algo=greedy_task_assignment"
+PROMISE = "promise.target_accuracy=0.7"
 
 
 def live(log: Path, config: SimulationConfig) -> Campaign:
     """Runs or goes on to the end, as `askless simulate` does but without its files; the campaign is closed."""
-    source, crowd = source_and_crowd(config.dataset)
+    source, _ = source_and_crowd(config.dataset)
+    crowd = make_crowd(config, source)
     campaign = run._open_or_create(log, config, source, crowd)
     try:
         for _ in run_rounds(campaign, crowd):
@@ -74,7 +77,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
 @pytest.mark.parametrize(
     ("n", "is_committed", "harm"), [(1, True, "none"), (2, False, "none"), (2, True, "snapshot deleted")]
 )
-@pytest.mark.parametrize("method", [(name,) for name in PRESETS] + [("efficient_annotation", GREEDY), ("lean", GREEDY)])
+@pytest.mark.parametrize(
+    "method",
+    [(name,) for name in PRESETS] + [("efficient_annotation", GREEDY), ("lean", GREEDY), ("ds_model", PROMISE)],
+)
 def test_killed_at_every_nth_transaction(
     tmp_path: Path, uninterrupted: Uninterrupted, method: tuple[str, ...], n: int, is_committed: bool, harm: str
 ) -> None:

@@ -70,6 +70,11 @@ def test_components() -> None:
     assert reduced.var(axis=0).mean() == pytest.approx(1, abs=1e-4)
 
 
+def test_whitened_components() -> None:
+    whitened = load(SimulationConfig(n_components=7, whiten=True, n_data_per_class=15)).features.values
+    np.testing.assert_allclose(np.cov(whitened.T, bias=True), np.eye(7), atol=1e-3)
+
+
 def test_a_folder_is_memory_mapped(tmp_path: Path) -> None:
     folder = source(write(tmp_path), n_prototypes_per_class=1)
     assert isinstance(folder.features.values, np.memmap)

@@ -19,6 +19,7 @@ COMMANDS = {
     "embed": "Make the features of a campaign: what the machine sees of each image.",
     "models": "List the models that can make features, and what they cost to run here.",
     "demo": "Label 1,697 digits with 30 simulated annotators in three ways and compare what each needs.",
+    "plan": "Simulate campaigns on your features, to see what an accuracy will cost.",
     "simulate": "Let simulated annotators label a set whose truth is known, and report what it cost.",
     "serve": "Let people answer in their browsers.",
     "invite": "Make personal links for people, list them, or take one back.",

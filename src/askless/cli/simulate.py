@@ -30,6 +30,13 @@ def simulate_command(
         Path | None, typer.Option("--out", help="Folder of the run or sweep; must not exist yet.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was cut off.")] = False,
+    target_accuracy: Annotated[
+        float | None,
+        typer.Option(help="Go on until so many labels are right, as audits show; promise.target_accuracy."),
+    ] = None,
+    confidence: Annotated[
+        float | None, typer.Option(help="The chance that the promise is kept; promise.confidence.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary, or all of them, as one JSON object.")
     ] = False,
@@ -45,6 +52,8 @@ def simulate_command(
     `askless settings` lists every key. The names of the paper's code are understood too.
     """
     settings = [_as_setting(text) for text in settings or ()]
+    given = {"promise.target_accuracy": target_accuracy, "promise.confidence": confidence}
+    settings += [f"{key}={value}" for key, value in given.items() if value is not None]
     variants = _read_variants(folder) if resume and folder and not (settings or config) else expand(settings, config)
     is_sweep = bool(variants[0].varied)
     folder = folder or Path("runs") / (_sweep_name(variants) if is_sweep else _run_name(variants[0].config))

@@ -39,6 +39,9 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f"{images['exhausted']} exhausted, {images['broken']} broken",
         ),
     ]
+    if cost["n_to_come"] and not summary["reason"]:
+        bounds = f" ({cost['n_to_come_low']} to {cost['n_to_come_high']})" if cost["n_to_come_high"] is not None else ""
+        lines.append(("to come", f"about {cost['n_to_come']} answers{bounds}"))
     if cost["price"]:
         lines.append(("cost", f"{cost['spent']:.2f} {cost['currency']}"))
     lines.append(("accuracy", f"{summary['accuracy']['estimated']:.1%} ({summary['accuracy']['rests_on']})"))

@@ -4,7 +4,7 @@
 
 One refresh runs EM over the annotators with the machine's last belief as item prior, fits the learner to the
 resulting posterior, and lets its new belief replace the old one in the product. With the pool, a refresh begins with
-people alone and goes round twice.
+the prototypes alone and goes round twice.
 """
 
 from dataclasses import dataclass
@@ -88,11 +88,14 @@ def _with_pool(
     rng: np.random.Generator,
     upto: int,
 ) -> tuple[Estimate, Info]:
-    """People and machine by turns, from people alone on, and at every refresh anew: beliefs that confirm each other
-    without end would drift away from the truth, however small the errors that they began with."""
+    """People and machine by turns, and at every refresh anew: beliefs that confirm each other without end would drift
+    away from the truth, however small the errors that they began with. They begin with what the machine makes of the
+    prototypes alone, which nobody's mistake is in; where these are too few, with people alone."""
     settings = config.aggregator
     is_annotated = _is_annotated(annotations)
-    machine: Float32Array | None = None
+    nothing = np.zeros((annotations.n_items, annotations.n_classes))
+    fitted = pool.fit(features, prototypes, nothing, np.zeros_like(is_annotated), nothing, config.learner.pool)
+    machine = fitted.of_all() if fitted else None
     for _ in range(config.learner.pool.n_rounds):
         confusion, evidence, em = _fit_people(annotations, prior_counts, machine, settings, rng, prototypes)
         belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power)

@@ -9,22 +9,29 @@ from askless.types import Float32Array, FloatArray
 MAX_ITERATIONS = 20
 
 
-def fit(X: Float32Array, targets: Float32Array, penalty: float) -> LinearHead:
-    """Some steps of L-BFGS down `loss_and_gradient`, from zero; to stop early is a penalty, too.
+def fit(
+    X: Float32Array, targets: Float32Array, penalty: float, start: LinearHead | None = None, steps: int = MAX_ITERATIONS
+) -> LinearHead:
+    """Some steps of L-BFGS down `loss_and_gradient`; to stop early is a penalty, too.
 
     Args:
         X: (n, d).
         targets: (n, K), rows sum to 1.
         penalty: on the squared weights, beside the cross-entropy summed over examples.
+        start: where to begin; zero if nothing is said.
+        steps: at most.
     """
     d, K = X.shape[1], targets.shape[1]
+    begin = np.zeros((K, d + 1))
+    if start is not None:
+        begin[:, :d], begin[:, d] = start.weights.T, start.bias
     found = minimize(
         loss_and_gradient,
-        np.zeros(K * (d + 1)),
+        begin.ravel(),
         args=(X, np.ascontiguousarray(targets.T), penalty),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": MAX_ITERATIONS},
+        options={"maxiter": steps},
     )
     parameters = found.x.reshape(K, d + 1)
     return LinearHead(parameters[:, :d].T, parameters[:, d])

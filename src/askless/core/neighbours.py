@@ -1,41 +1,31 @@
-"""A head without a model: every example votes for its class, the more the smaller its angle to the item."""
+"""A head without a model: labels spread from item to item, over whatever lies between (Zhou et al. 2003).
+
+An item hears of every label that is four steps away in the graph of those most alike, also through items that nobody
+has labelled. Its own label comes back to it, too; as the steps are linear, exactly that is taken out again.
+"""
 
 import numpy as np
 
-from askless.types import Float32Array
+from askless.core.graph import Graph
+from askless.types import Float32Array, IntArray
 
-SHARPNESS = 10.0
-"""A vote weighs exp(SHARPNESS * (cosine - 1))."""
-
-BACKGROUND = 1e-3
-"""Votes for every class together, as a share of all votes that there could be."""
-
-ROWS_PER_BLOCK = 4096
+BACKGROUND = 0.03
+"""Votes for all classes together, as a share of the mean item's votes."""
 
 
-def log_votes(X: Float32Array, examples: Float32Array, targets: Float32Array) -> Float32Array:
-    """(n, K) log of the votes, up to a constant per row.
+def log_votes(graph: Graph, rows: IntArray, targets: Float32Array) -> Float32Array:
+    """(N, K) log of the votes that each item hears of others, up to a constant for all.
 
     Args:
-        X: (n, d) features with mean 0.
-        examples: (m, d) of the same kind.
-        targets: (m, K) not negative; a row of zeros has no vote.
+        graph: of N items.
+        rows: (n,) which items have labels, each once.
+        targets: (n, K) not negative.
     """
-    K = targets.shape[1]
-    directions = _directions(examples)
-    votes = np.empty((len(X), K), np.float32)
-    for start in range(0, len(X), ROWS_PER_BLOCK):
-        weight = _directions(X[start : start + ROWS_PER_BLOCK]) @ directions.T
-        weight -= 1
-        weight *= np.float32(SHARPNESS)
-        np.exp(weight, out=weight)
-        total = weight @ targets
-        total += np.float32(BACKGROUND / K) * np.maximum(total.sum(axis=1, keepdims=True), np.float32(1e-30))
-        votes[start : start + len(total)] = np.log(total)
-    return votes
-
-
-def _directions(X: Float32Array) -> Float32Array:
-    length = np.sqrt(np.einsum("nd,nd->n", X, X))
-    directions: Float32Array = X / np.maximum(length, np.float32(1e-12))[:, None]
-    return directions
+    N, K = len(graph.returning), targets.shape[1]
+    labels = np.zeros((N, K), np.float32)
+    labels[rows] = targets
+    votes = graph.spread(labels)
+    votes[rows] -= graph.returning[rows, None] * targets
+    np.maximum(votes, 0, out=votes)
+    votes += np.float32(BACKGROUND / K) * max(float(votes.sum(dtype=np.float64)) / N, 1e-30)
+    return np.log(votes, out=votes)

@@ -2,9 +2,10 @@
 
     log m_i[k]  =  sum over heads h of  weight_h * log m_ih[k]  + const,   then   m_i <- m_i R
 
-Every item is in one fold for good. What a head says of an item that it could learn from is said by a head of the same
-kind that was fitted without that item's fold. Heads of one kind that differ in a penalty are compared, each kind is
-sharpened, the kinds are weighed, and the whole is corrected by its own confusion R: all by one judge (`judge.py`).
+What a head says of an item owes nothing to that item's own labels. Linear heads are fitted once without each of five
+folds, in one of which every item is for good; neighbours take an item's own label out again. Heads of one kind that
+differ in a penalty are compared, each kind is sharpened, the kinds are weighed, and the whole may be corrected by its
+own confusion R: all by one judge (`judge.py`).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from askless.core import gaussian, linear, logistic, neighbours
+from askless.core.graph import join
 from askless.core.judge import Judge, crowd_weight
 from askless.core.linear import LinearHead
 from askless.core.machine_confusion import machine_confusion
@@ -24,9 +26,13 @@ from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArra
 
 N_FOLDS = 5
 SHRINKAGES = (0.01, 0.03, 0.1, 0.3, 0.7)
-PENALTIES = (3.0, 30.0)
-MAX_NEIGHBOURS = 2000
-"""So many examples vote at most."""
+PENALTIES = (30.0, 3.0)
+EVENNESS = (0.0, 0.5)
+"""Of the scales of the features' axes, for neighbours."""
+
+ROWS_PER_BLOCK = 4096
+
+MIN_PRIOR = np.float32(1e-6)
 
 MAX_LOGISTIC = 5000
 """So many examples are learnt from at most, by a head that goes over them again and again."""
@@ -59,15 +65,15 @@ class Examples:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A head fitted once for each fold.
+    """What a head says.
 
     Args:
-        held_out: (n, K) logits of the examples, each by the head that has not seen its fold.
-        everywhere: logits (m, K) of any other items (m, d).
+        held_out: (n, K) logits of the examples, as if their own labels were not known.
+        everywhere: logits (m, K) of other items, from m rows of all.
     """
 
     held_out: Float32Array
-    everywhere: Callable[[Float32Array], Float32Array]
+    everywhere: Callable[[slice], Float32Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +82,7 @@ class Pool:
 
     Args:
         rows: (n,) the examples.
-        values: (N, d) reduced features of all items.
+        n_items: N.
         heads: the best of each kind.
         powers: (H,) by which the logits of each are multiplied: its sharpness times its weight.
         confusion: (K, K) of the machine.
@@ -84,7 +90,7 @@ class Pool:
     """
 
     rows: IntArray
-    values: Float32Array
+    n_items: int
     heads: list[Candidate]
     powers: FloatArray
     confusion: FloatArray
@@ -92,16 +98,16 @@ class Pool:
 
     def of_examples(self) -> Float32Array:
         """(N, K) probabilities: for the examples what heads say that have not seen their fold, 0 for other items."""
-        machine = np.zeros((len(self.values), len(self.confusion)), np.float32)
+        machine = np.zeros((self.n_items, len(self.confusion)), np.float32)
         machine[self.rows] = self._join([head.held_out for head in self.heads])
         return machine
 
     def of_all(self) -> Float32Array:
         """(N, K) probabilities: for other items what the heads of all folds say together."""
-        machine = np.empty((len(self.values), len(self.confusion)), np.float32)
-        for start in range(0, len(machine), neighbours.ROWS_PER_BLOCK):
-            block = slice(start, start + neighbours.ROWS_PER_BLOCK)
-            machine[block] = self._join([head.everywhere(self.values[block]) for head in self.heads])
+        machine = np.empty((self.n_items, len(self.confusion)), np.float32)
+        for start in range(0, len(machine), ROWS_PER_BLOCK):
+            block = slice(start, start + ROWS_PER_BLOCK)
+            machine[block] = self._join([head.everywhere(block) for head in self.heads])
         machine[self.rows] = self._join([head.held_out for head in self.heads])
         return machine
 
@@ -135,8 +141,11 @@ def fit(
     if not judge.weight.sum() > 0:
         return None
     chosen, sharpness, said = [], [], []
-    for head in settings.heads:
-        candidates = list(_HEADS[head](examples, reduced.variance))
+    kinds = [_HEADS[head](examples, reduced) for head in settings.heads]
+    if features.prior is not None:
+        kinds.append(_prior(examples, features.prior))
+    for kind in kinds:
+        candidates = list(kind)
         sharpened = [judge.sharpen(candidate.held_out[judged].astype(np.float64)) for candidate in candidates]
         losses = [judge.loss(np.exp(log_probability)) for log_probability, _ in sharpened]
         best = int(np.argmin(losses))
@@ -148,7 +157,7 @@ def fit(
     pooled = normalise(np.tensordot(weights, stacked, 1))
     confusion = machine_confusion(pooled, judge) if settings.has_confusion else np.eye(belief.shape[1])
     loss = judge.loss(pooled @ confusion) / float(judge.weight.sum())
-    return Pool(examples.rows, reduced.values, chosen, weights * np.array(sharpness), confusion, loss)
+    return Pool(examples.rows, len(belief), chosen, weights * np.array(sharpness), confusion, loss)
 
 
 def _examples(
@@ -188,40 +197,50 @@ def _judge(examples: Examples, known: BoolArray, evidence: FloatArray) -> tuple[
     )
 
 
-def _linear(fitted: list[LinearHead], examples: Examples) -> Candidate:
+def _linear(fitted: list[LinearHead], examples: Examples, reduced: Reduced) -> Candidate:
     """From the heads that were fitted without each fold."""
     held_out = np.empty(examples.targets.shape, np.float32)
     for f, head in enumerate(fitted):
         held_out[examples.fold == f] = head.logits(examples.X[examples.fold == f])
-    return Candidate(held_out, linear.mean(fitted).logits)
+    together = linear.mean(fitted)
+    return Candidate(held_out, lambda rows: together.logits(reduced.values[rows]))
 
 
-def _gaussians(examples: Examples, variance: FloatArray) -> Iterator[Candidate]:
+def _gaussians(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
     X, targets = examples.X.astype(np.float64), examples.targets.astype(np.float64)
     parts = [gaussian.Moments.of(X[examples.fold == f], targets[examples.fold == f]) for f in range(N_FOLDS)]
-    fitted = [gaussian.fit(gaussian.total([*parts[:f], *parts[f + 1 :]]), variance, SHRINKAGES) for f in range(N_FOLDS)]
+    without = [gaussian.total([*parts[:f], *parts[f + 1 :]]) for f in range(N_FOLDS)]
+    fitted = [gaussian.fit(seen, reduced.variance, SHRINKAGES) for seen in without]
     for heads in zip(*fitted, strict=True):
-        yield _linear(list(heads), examples)
+        yield _linear(list(heads), examples, reduced)
 
 
-def _logistics(examples: Examples, _: FloatArray) -> Iterator[Candidate]:
+def _logistics(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
+    """The head of a lower penalty begins where that of the higher one ended, and goes half as far."""
     few = examples.some(MAX_LOGISTIC)
-    for penalty in PENALTIES:
-        fitted = [logistic.fit(few.X[few.fold != f], few.targets[few.fold != f], penalty) for f in range(N_FOLDS)]
-        yield _linear(fitted, examples)
+    parts = [(few.X[few.fold != f], few.targets[few.fold != f]) for f in range(N_FOLDS)]
+    high, low = PENALTIES
+    fitted = [logistic.fit(*part, high) for part in parts]
+    yield _linear(fitted, examples, reduced)
+    further = logistic.MAX_ITERATIONS // 2
+    yield _linear(
+        [logistic.fit(*part, low, head, further) for part, head in zip(parts, fitted, strict=True)], examples, reduced
+    )
 
 
-def _neighbours(examples: Examples, _: FloatArray) -> Iterator[Candidate]:
-    few = examples.some(MAX_NEIGHBOURS)
-    held_out = np.empty(examples.targets.shape, np.float32)
-    for f in range(N_FOLDS):
-        held_out[examples.fold == f] = neighbours.log_votes(
-            examples.X[examples.fold == f], few.X[few.fold != f], few.targets[few.fold != f]
-        )
-    yield Candidate(held_out, lambda X: neighbours.log_votes(X, few.X, few.targets))
+def _neighbours(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
+    for evenness in EVENNESS:
+        votes = neighbours.log_votes(join(reduced, evenness), examples.rows, examples.targets)
+        yield Candidate(votes[examples.rows], votes.__getitem__)
 
 
-_HEADS: dict[Head, Callable[[Examples, FloatArray], Iterator[Candidate]]] = {
+def _prior(examples: Examples, prior: Float32Array) -> Iterator[Candidate]:
+    """What was believed beforehand has learnt from nobody's labels."""
+    log_prior = np.log(np.maximum(prior, MIN_PRIOR))
+    yield Candidate(log_prior[examples.rows], log_prior.__getitem__)
+
+
+_HEADS: dict[Head, Callable[[Examples, Reduced], Iterator[Candidate]]] = {
     "gaussian": _gaussians,
     "logistic": _logistics,
     "neighbours": _neighbours,

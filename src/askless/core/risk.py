@@ -23,12 +23,15 @@ class ItemStatus(StrEnum):
 
 class StopReason(StrEnum):
     """finished: no item is open; budget: spent; early_stop: the paper's rule; no_annotator: nobody who is there
-    may be asked about any open item."""
+    may be asked about any open item; promise_kept: the set is as accurate as was asked for; cannot_be_reached: it will
+    not be, by as many audits as are allowed."""
 
     FINISHED = "finished"
     BUDGET = "budget"
     EARLY_STOP = "early_stop"
     NO_ANNOTATOR = "no_annotator"
+    PROMISE_KEPT = "promise_kept"
+    CANNOT_BE_REACHED = "cannot_be_reached"
 
 
 def item_status(
@@ -60,7 +63,7 @@ def stop_reason(
         n_items: items to label, prototypes left out.
         confident_history: number of confident items after each refresh.
     """
-    if n_open == 0:
+    if n_open == 0 and config.promise.target_accuracy is None:
         return StopReason.FINISHED
     if config.budget is not None and n_annotations >= config.budget:
         return StopReason.BUDGET

@@ -22,6 +22,12 @@ DIVERSITY = 0.3
 MAX_LOOKED_AT = 10_000
 """So many risky items, drawn at random, are looked at, at most, before a batch is made."""
 
+SKILL_STRENGTH = 15.0
+"""How many answers what is believed of a new annotator's skill is worth."""
+
+MAX_LOAD = 2.0
+"""Whoever has had so many times the mean number of items comes last."""
+
 TINY = 1e-12
 
 
@@ -78,6 +84,8 @@ def plan(
     is_free = is_free.copy()
     left = budget if budget is not None else int(is_free.sum())
     waiting = [workloads[position] for position in rng.permutation(len(workloads)) if workloads[position].capacity > 0]
+    if settings.whom == "thompson":
+        waiting = _by_drawn_skill(waiting, confusion, rng)
     is_greedy = settings.algo == "greedy_task_assignment"
     score, urgency = risk, None
     if settings.algo not in ("random", "greedy_task_assignment"):
@@ -155,6 +163,16 @@ def _worth(
         case _:
             score[looked_at] = worth.margin(q)
     return score
+
+
+def _by_drawn_skill(workloads: list[Workload], confusion: Confusion, rng: np.random.Generator) -> list[Workload]:
+    """Thompson sampling: a skill is drawn from what is believed of each, so that those of whom little is known get
+    their chance; nobody is given far more than others."""
+    load = np.array([len(workload.asked) for workload in workloads])
+    skill = confusion.diagonal[[workload.annotator for workload in workloads]].mean(axis=1)
+    n = load + SKILL_STRENGTH
+    drawn = rng.beta(skill * n, (1 - skill) * n)
+    return [workloads[position] for position in np.lexsort((-drawn, load > MAX_LOAD * load.mean()))]
 
 
 def _best_first(

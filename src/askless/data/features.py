@@ -43,14 +43,16 @@ def map_features(path: Path) -> npt.NDArray[Any]:
     return values
 
 
-def reduce(features: Features, n_components: int) -> Features:
+def reduce(features: Features, n_components: int, whiten: bool = False) -> Features:
     """The first principal components of the features, fitted on all rows and without any label.
 
-    One constant scales all components, so that their mean variance is 1 and their proportions stay.
+    One constant scales all components, so that their mean variance is 1 and their proportions stay; or, whitened, each
+    has variance 1.
 
     Args:
         features: (N, D).
         n_components: C, at most min(N, D).
+        whiten: scale each component alone.
 
     Returns:
         (N, C) float32, the component with most variance first; the same input gives the same output.
@@ -70,6 +72,6 @@ def reduce(features: Features, n_components: int) -> Features:
 
     n_items, n_dimensions = centred.shape
     solver = "covariance_eigh" if n_items >= n_dimensions else "full"
-    components = PCA(n_components, svd_solver=solver, copy=False).fit_transform(centred)
+    components = PCA(n_components, svd_solver=solver, copy=False, whiten=whiten).fit_transform(centred)
     scale = np.sqrt(components.var(axis=0, dtype=np.float64).mean())
     return replace(features, values=(components / scale).astype(np.float32))

@@ -26,6 +26,9 @@ from askless.data.survey import survey
 from askless.errors import ConfigError, DataError
 from askless.settings import CampaignConfig
 
+DEFAULTS = ("learner_method=askless", "seed=0")
+"""Settings of a new campaign; those that are given win."""
+
 Progress = Callable[[int, int], None]
 """Told how many images are done, of how many."""
 
@@ -174,8 +177,9 @@ def _read_pairs(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def _settings_text(folder: CampaignFolder, source: Path, labels_are: Use, settings: Sequence[str], store: str) -> str:
+    settings = [*DEFAULTS, *settings]
     compose(settings)
-    table = settings_table(["seed=0", *settings])
+    table = settings_table(settings)
     allowed = ["learner_method", "seed", *CampaignConfig.model_fields]
     for key in table:
         if key not in allowed:

@@ -40,13 +40,16 @@ class Images(BaseModel):
 
 
 class Cost(BaseModel):
-    """Labels and what they cost. `to_come` is a forecast; none while there is nothing to go by."""
+    """Labels and what they cost. `to_come` is a forecast, low and high its bounds of 80 %; none
+    while there is nothing to go by."""
 
     price: float
     currency: str
     spent: float
     to_come: float | None
     n_to_come: int | None
+    n_to_come_low: int | None
+    n_to_come_high: int | None
     budget: int | None
 
 

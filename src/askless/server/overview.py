@@ -74,6 +74,10 @@ class Overview:
             0 if status.stopped else status.n_open,
             None if budget is None else max(budget - status.n_annotations, 0),
         )
+        made = None if status.stopped else campaign.forecast()
+        n_low = n_high = None
+        if made:
+            n_to_come, n_low, n_high = (max(0, n - status.n_annotations) for n in (made.n_answers, made.low, made.high))
         return Summary(
             title=page.title or live.place.root.name,
             role=role,
@@ -98,6 +102,8 @@ class Overview:
                 spent=n_answers * page.price_per_answer,
                 to_come=None if n_to_come is None else n_to_come * page.price_per_answer,
                 n_to_come=n_to_come,
+                n_to_come_low=n_low,
+                n_to_come_high=n_high,
                 budget=budget,
             ),
             accuracy=Accuracy(

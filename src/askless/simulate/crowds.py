@@ -3,60 +3,38 @@
 J annotators, K classes, N items.
 """
 
-from collections.abc import Mapping
-from typing import Protocol
-
 import numpy as np
 
 from askless.core.confusion import prior_counts as dirichlet_counts
 from askless.errors import ConfigError
 from askless.settings import PriorSettings, SimulationConfig
 from askless.simulate import amt, noise
+from askless.simulate.auditors import AuditedCrowd
+from askless.simulate.crowd import Crowd
 from askless.simulate.drawn import ConfusionCrowd
 from askless.simulate.recorded import Counts
 from askless.simulate.replay import RecordedCrowd, replay_counts, replay_records
 from askless.simulate.sources import Source
-from askless.types import Answer, Batch, FloatArray, IntArray
-
-
-class Crowd(Protocol):
-    """Whom a simulation asks. A label depends on (seed, annotator, item) only, not on what was asked before."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """J annotators."""
-
-    @property
-    def confusion(self) -> FloatArray:
-        """(J, K, K): how they truly answer; row = truth, rows sum to 1."""
-
-    @property
-    def skill(self) -> FloatArray:
-        """(J,): the true chance that each is right."""
-
-    @property
-    def population_counts(self) -> FloatArray:
-        """(K, K), row = truth, of any scale: what an oracle prior knows of the population."""
-
-    @property
-    def askable(self) -> Mapping[str, IntArray] | None:
-        """The items that each can be asked about; none if everybody can be asked about everything."""
-
-    def available(self) -> tuple[str, ...]:
-        """The annotators who can be asked now."""
-
-    def answer(self, batch: Batch) -> list[Answer]:
-        """What the batch's annotator says of each of its items, in their order."""
+from askless.types import FloatArray
 
 
 def make_crowd(config: SimulationConfig, source: Source) -> Crowd:
-    """The crowd of `config.crowd` for the classes of a source.
+    """The crowd of `config.crowd` for the classes of a source; with a promise, its auditors are among them.
 
     Raises:
         ConfigError: no distribution of skill has the mean and the spread asked for, or more labels of an item may be
             bought than there are on record.
         DataError: the counts of real people are not there or do not know a class.
     """
+    crowd = _make_others(config, source)
+    promise = config.promise
+    added = tuple(name for name in promise.auditors if name not in crowd.names)
+    if promise.target_accuracy is None or not added:
+        return crowd
+    return AuditedCrowd(crowd, added, promise.auditor_accuracy, source.truth, config.seed)
+
+
+def _make_others(config: SimulationConfig, source: Source) -> Crowd:
     settings, seed, n_annotators = config.crowd, config.seed, config.crowd.n_annotators
     classes, names = source.dataset.classes, annotator_names(config.crowd.n_annotators)
     population: FloatArray | None = None

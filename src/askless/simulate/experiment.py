@@ -8,7 +8,7 @@ import numpy as np
 from askless.campaign import Campaign
 from askless.core.risk import ItemStatus, StopReason
 from askless.metrics import accuracy_metrics, precision
-from askless.simulate.crowds import Crowd
+from askless.simulate.crowd import Crowd
 from askless.simulate.sources import Source
 
 Row: TypeAlias = dict[str, int | float | None]
@@ -29,7 +29,8 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
     yield
     while not (status := campaign.status()).stopped:
         batches = campaign.leased()
-        if not batches and not status.n_new:
+        is_auditing = status.promise is not None and status.promise.is_auditing
+        if not batches and (is_auditing or not status.n_new):
             batches = campaign.ask(crowd.available(), askable=crowd.askable)
             if not batches:
                 campaign.stop(StopReason.NO_ANNOTATOR)
@@ -37,6 +38,10 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
         with campaign.transaction():
             for batch in batches:
                 campaign.tell(batch.id, crowd.answer(batch))
+        if campaign.is_going_on:
+            campaign.refresh()
+            yield
+    if status.n_new:  # answers to an audit that ended the campaign
         campaign.refresh()
         yield
 
@@ -47,7 +52,9 @@ def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
     Counts per status; for posterior and machine apart, and for the items of each status and all of them:
     `{posterior|machine}_{all|confident|open|exhausted}_{top1|top5|top10|correct|ece}`. With distractors the same for
     those of the classes looked for (`wanted`) and the distractors (`other`), and how many of the items labelled
-    `other` are distractors. `n_gold` answers were bought before the campaign; they count among the annotations.
+    `other` are distractors. With a promise the items that auditors have labelled, and between which bounds the accuracy
+    of the set was, as of the last audit. `n_gold` answers were bought before the campaign; they count among the
+    annotations.
     """
     status, estimate = campaign.status(), campaign.estimate
     n_annotations = status.n_annotations + n_gold
@@ -81,6 +88,12 @@ def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
     }
     if source.has_other:
         row["other_precision"] = precision(estimate.label[to_label], truth, other)
+    if status.promise:
+        row |= {
+            "n_audited": status.promise.n_audited,
+            "accuracy_low": status.promise.low,
+            "accuracy_high": status.promise.high,
+        }
     return row | ({"n_gold": n_gold} if n_gold else {})
 
 

@@ -10,7 +10,7 @@ from askless.core.confusion import gold_prior_counts
 from askless.errors import ConfigError
 from askless.randomness import generator
 from askless.settings import SimulationConfig
-from askless.simulate.crowds import Crowd
+from askless.simulate.crowd import Crowd
 from askless.simulate.sources import Source
 from askless.types import Annotations, Batch, FloatArray
 

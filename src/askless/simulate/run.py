@@ -22,7 +22,8 @@ from askless.data.durable import replace_text
 from askless.data.table import write_tables
 from askless.errors import ConfigError, DataError
 from askless.settings import SimulationConfig
-from askless.simulate.crowds import Crowd, make_crowd, prior_counts
+from askless.simulate.crowd import Crowd
+from askless.simulate.crowds import make_crowd, prior_counts
 from askless.simulate.experiment import Row, measure, reached, run_rounds
 from askless.simulate.folder import alone, make_folder, read_sealed, remove_made, write_json, write_sealed
 from askless.simulate.gold import ask_gold, budget_after_gold, count_gold, gold_columns, gold_prior
@@ -221,7 +222,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows: list[Row]) -> dict[str, Any]:
-    """The keys about gold and distractors are there if the run has such."""
+    """The keys about gold, distractors and audits are there if the run has such."""
     status, last = campaign.status(), rows[-1]
     particular = {
         name: last[column]
@@ -230,6 +231,9 @@ def _summary(config: SimulationConfig, campaign: Campaign, source: Source, rows:
             "accuracy_wanted": "posterior_wanted_top1",
             "other_recall": "posterior_other_top1",
             "other_precision": "other_precision",
+            "n_audited": "n_audited",
+            "accuracy_low": "accuracy_low",
+            "accuracy_high": "accuracy_high",
         }.items()
         if column in last
     }

@@ -71,7 +71,7 @@ def load(config: SimulationConfig) -> Source:
         source = _images(config)
     if config.n_components is None:
         return source
-    return replace(source, features=reduce(source.features, config.n_components))
+    return replace(source, features=reduce(source.features, config.n_components, config.whiten))
 
 
 def _labelled(config: SimulationConfig) -> Source:

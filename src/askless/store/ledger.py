@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from askless.core.risk import StopReason
 from askless.errors import StoreError
 from askless.store.entries import Entry, Kind
 from askless.types import Annotations, Batch, BoolArray, IntArray, Invitation, SkipReason
@@ -56,6 +57,9 @@ class Ledger:
     refreshes: list[Entry] = field(default_factory=list)
     extensions: list[Entry] = field(default_factory=list)
     bans: list[Entry] = field(default_factory=list)
+    audits: list[Entry] = field(default_factory=list)
+    audit: Entry | None = None
+    verdicts: list[Entry] = field(default_factory=list)
     banned: set[int] = field(default_factory=set)
     invitations: dict[int, Invitation] = field(default_factory=dict)
     changed: Entry | None = None
@@ -90,6 +94,11 @@ class Ledger:
         """Labels given and taken back that the last refresh has not seen."""
         payload = self.refreshes[-1].payload if self.refreshes else None
         return self.n_changes - (payload.get("n_changes", payload["n_annotations"]) if payload else 0)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether labels stay as they are, because they are audited or promised."""
+        return self.audit is not None or self.stopped == StopReason.PROMISE_KEPT
 
     @property
     def n_promised(self) -> int:
@@ -170,6 +179,12 @@ class Ledger:
                 self.refreshes.append(entry)
             case Kind.STOPPED:
                 self.stopped = payload["reason"]
+            case Kind.AUDITING:
+                self.audits.append(entry)
+                self.audit = entry
+            case Kind.AUDITED:
+                self.verdicts.append(entry)
+                self.audit = None
             case Kind.PAUSED | Kind.RESUMED:
                 self.is_paused = entry.kind is Kind.PAUSED
             case Kind.BANNED | Kind.UNBANNED:
@@ -254,6 +269,7 @@ class Ledger:
         """What was finished may be no longer; earlier refreshes looked at something else."""
         self.restarted = self.position
         self.stopped = None
+        self.audit = None
 
     def _count(self, item: int, said: int | SkipReason, by: int) -> None:
         """An answer begins to count (1), or ceases to (-1)."""

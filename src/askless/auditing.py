@@ -1,0 +1,244 @@
+"""Audits of a campaign: when one begins, whom it asks about what, what it has shown, and what it leaves behind.
+
+An audit is two entries of the log with answers of auditors between them. In between no label changes. What an auditor
+has said of an item is its label from then on, for good.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+
+from askless.core.audit import Verdict, begins, judge, lower_threshold, trust
+from askless.core.forecast import Forecast, forecast, until_finished, until_promised
+from askless.core.promise import Terms, allowed_wrong, alpha_of, bound_accuracy
+from askless.core.risk import StopReason
+from askless.randomness import generator
+from askless.results import Promise, Refresh
+from askless.settings import CampaignConfig
+from askless.store.entries import Entry, Kind
+from askless.store.journal import Append
+from askless.store.ledger import Ledger
+from askless.types import BoolArray, Estimate, FloatArray, IntArray, Prototypes, SkipReason
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What the auditors have said of the items of one audit, as far as all before them are answered."""
+
+    n_audited: int
+    n_wrong: int
+
+
+class Auditing:
+    """The promise of one campaign.
+
+    Args:
+        n_items: N.
+        prototypes: items whose label is known; the promise is about the others.
+        seed: of every draw.
+    """
+
+    def __init__(self, n_items: int, prototypes: Prototypes, seed: int) -> None:
+        self._n_items = n_items
+        self._n_set = n_items - len(prototypes)
+        self._prototypes = prototypes
+        self._seed = seed
+        self._foreseen: tuple[tuple[int, int, CampaignConfig], Forecast | None] | None = None
+        self._settled: tuple[Estimate, dict[int, int], Estimate] | None = None
+
+    def settle(self, estimate: Estimate, ledger: Ledger, config: CampaignConfig) -> Estimate:
+        """The estimate with the labels that auditors have given, as sure as prototypes."""
+        labels = {item: said for item, said in self._said(ledger, config).items() if not isinstance(said, SkipReason)}
+        if not labels:
+            return estimate
+        if self._settled is None or self._settled[0] is not estimate or self._settled[1] != labels:
+            posterior = estimate.posterior.copy()
+            posterior[list(labels)] = np.eye(posterior.shape[1])[list(labels.values())]
+            self._settled = estimate, labels, replace(estimate, posterior=posterior)
+        return self._settled[2]
+
+    def threshold(self, risk: FloatArray, ledger: Ledger, config: CampaignConfig) -> float:
+        """The risk from which on an item is asked about: with a promise lower than `max_risk` where little is left."""
+        if config.promise.target_accuracy is None:
+            return config.max_risk
+        return lower_threshold(
+            risk, self.may_improve(ledger, config), config.max_risk, config.batch_size * config.n_batches
+        )
+
+    def may_improve(self, ledger: Ledger, config: CampaignConfig) -> BoolArray:
+        """(N,) whether others than auditors may be asked about it."""
+        may_ask = (ledger.n_labels < config.sampler.max_per_item) & ~ledger.is_broken
+        may_ask[self._prototypes.item] = False
+        may_ask[list(self._said(ledger, config))] = False
+        return may_ask
+
+    def stuck_risk(self, risk: FloatArray, ledger: Ledger, config: CampaignConfig) -> float:
+        """The risk, summed, of items that neither others may be asked about nor an auditor has labelled."""
+        is_stuck = ~self.may_improve(ledger, config)
+        is_stuck[self._prototypes.item] = False
+        return float(risk[is_stuck].sum())
+
+    def begin(self, refresh: Refresh, ledger: Ledger, config: CampaignConfig, append: Append) -> None:
+        """After a refresh: begins an audit if it pays, or stops the campaign if none can be afforded."""
+        target = config.promise.target_accuracy
+        if target is None or ledger.stopped:
+            return
+        said, factor = self._said(ledger, config), self._trust(ledger)
+        n_items = self._n_set - len(said)
+        risk = refresh.risk * self._n_set / max(n_items, 1)
+        terms = self._terms(factor * risk, ledger, config)
+        can_improve = refresh.open > 0 and factor * refresh.stuck <= allowed_wrong(self._n_set, target)
+        if terms.max_audits == 0:
+            if not can_improve:
+                append(Kind.STOPPED, payload={"reason": StopReason.CANNOT_BE_REACHED.value})
+            return
+        failed_at = (ledger.verdicts[-1].payload or {})["risk"] if ledger.verdicts else None
+        n_per_round = config.batch_size * config.n_batches
+        if begins(terms, target, self._history(n_items, ledger), n_per_round, failed_at, can_improve=can_improve):
+            to_draw = np.setdiff1d(np.arange(self._n_items), np.append(self._prototypes.item, list(said)))
+            order = generator(self._seed, "audit", ledger.position).permutation(to_draw)[: terms.max_audits]
+            payload = {"items": order.tolist(), "risk": risk, "can_improve": can_improve}
+            append(Kind.AUDITING, payload=payload | asdict(terms))
+
+    def batches(
+        self, ledger: Ledger, config: CampaignConfig, names: Sequence[str], n_batches: int
+    ) -> list[tuple[int, list[int]]]:
+        """Auditor and items of each batch, the first of the audit's order that nobody has or holds."""
+        assert ledger.audit is not None
+        taken = self._said(ledger, config).keys() | set(ledger.promised_items().tolist())
+        waiting = [item for item in (ledger.audit.payload or {})["items"] if item not in taken]
+        size = config.batch_size
+        if config.budget is not None:
+            waiting = waiting[: max(config.budget - ledger.n_given - ledger.n_promised, 0)]
+        present = [j for j in self._auditors(ledger, config) if ledger.names[j] in names]
+        batches = [(j, waiting[k * size : (k + 1) * size]) for k, j in enumerate(present[:n_batches])]
+        return [(j, items) for j, items in batches if items]
+
+    def leave_out(self, names: Sequence[str], config: CampaignConfig) -> list[str]:
+        """Those who are asked about everything: with a promise, all but the auditors."""
+        trusted = config.promise.auditors if config.promise.target_accuracy is not None else ()
+        return [name for name in names if name not in trusted]
+
+    def conclude(self, label: IntArray, ledger: Ledger, config: CampaignConfig, append: Append) -> None:
+        """Ends the audit under way if it has shown enough, and with it the campaign if there is nothing more to do.
+
+        Args:
+            label: (N,) as audited.
+        """
+        target = config.promise.target_accuracy
+        assert ledger.audit is not None
+        assert target is not None
+        payload = ledger.audit.payload or {}
+        tally, n_unsettled = self._tally(ledger.audit, label, ledger, config), self._n_unsettled(ledger, config)
+        terms = _terms_of(ledger.audit)
+        verdict = judge(terms, target, tally.n_audited, tally.n_wrong, n_unsettled, can_improve=payload["can_improve"])
+        is_spent = config.budget is not None and ledger.n_given >= config.budget
+        if verdict == Verdict.OPEN and not is_spent:
+            return
+        low, high = bound_accuracy(terms, tally.n_audited, tally.n_wrong, n_unsettled)
+        append(
+            Kind.AUDITED,
+            payload=asdict(tally) | {"verdict": verdict.value, "low": low, "high": high, "risk": payload["risk"]},
+        )
+        if verdict == Verdict.KEPT:
+            append(Kind.STOPPED, payload={"reason": StopReason.PROMISE_KEPT.value})
+        elif verdict == Verdict.HOPELESS:
+            append(Kind.STOPPED, payload={"reason": StopReason.CANNOT_BE_REACHED.value})
+
+    def forecast(self, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
+        """Labels in all at the end; none while there is nothing to go by."""
+        seen = ledger.last_refresh, len(self._said(ledger, config)), config
+        if self._foreseen is None or self._foreseen[0] != seen:
+            self._foreseen = seen, self._forecast(ledger, config)
+        return self._foreseen[1]
+
+    def _forecast(self, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
+        history = self._history(self._n_set - len(self._said(ledger, config)), ledger)
+        target = config.promise.target_accuracy
+        if target is None:
+            made = forecast(history, until_finished(config.max_risk))
+        else:
+            factor = self._trust(ledger)
+            share = factor * history[-1][1] if history else 1.0
+            made = forecast(history, until_promised(self._terms(share, ledger, config), target, factor))
+        if made is None or config.budget is None:
+            return made
+        most = config.budget
+        return Forecast(min(made.n_answers, most), min(made.low, most), min(made.high, most))
+
+    def promise(self, estimate: Estimate, ledger: Ledger, config: CampaignConfig) -> Promise | None:
+        """What is promised, and what the audit under way, else the last one, has shown."""
+        target = config.promise.target_accuracy
+        if target is None:
+            return None
+        low, high = 0.0, 1.0
+        if ledger.audit is not None:
+            tally = self._tally(ledger.audit, estimate.label, ledger, config)
+            low, high = bound_accuracy(
+                _terms_of(ledger.audit), tally.n_audited, tally.n_wrong, self._n_unsettled(ledger, config)
+            )
+        elif ledger.verdicts:
+            payload = ledger.verdicts[-1].payload or {}
+            low, high = payload["low"], payload["high"]
+        said = self._said(ledger, config)
+        return Promise(
+            target, config.promise.confidence, low, high, len(said), len(ledger.audits), ledger.audit is not None
+        )
+
+    def _history(self, n_items: int, ledger: Ledger) -> list[tuple[int, float]]:
+        """Labels so far, and the mean risk of `n_items` that no auditor has labelled, after each refresh."""
+        payloads = [entry.payload or {} for entry in ledger.refreshes if entry.position > ledger.restarted]
+        scale = self._n_set / max(n_items, 1)
+        return [(payload["n_annotations"], payload["risk"] * scale) for payload in payloads if "risk" in payload]
+
+    def _trust(self, ledger: Ledger) -> float:
+        past = [entry.payload or {} for entry in ledger.verdicts]
+        n_expected = sum(payload["n_audited"] * payload["risk"] for payload in past)
+        return trust(sum(payload["n_wrong"] for payload in past), n_expected)
+
+    def _terms(self, expected_share: float, ledger: Ledger, config: CampaignConfig) -> Terms:
+        """Of an audit that would begin now."""
+        n_audited = len(self._said(ledger, config))
+        n_items = self._n_set - n_audited
+        return Terms(
+            self._n_set,
+            n_items,
+            alpha_of(len(ledger.audits), config.promise.confidence),
+            min(expected_share, 1.0),
+            max(0, min(n_items, int(config.promise.max_audit_share * self._n_set) - n_audited)),
+            1 - config.promise.auditor_accuracy,
+        )
+
+    def _tally(self, audit: Entry, label: IntArray, ledger: Ledger, config: CampaignConfig) -> Tally:
+        said = self._said(ledger, config)
+        n_audited = n_wrong = 0
+        for item in (audit.payload or {})["items"]:
+            if item not in said:
+                break
+            n_audited += 1
+            n_wrong += int(said[item] != label[item])
+        return Tally(n_audited, n_wrong)
+
+    def _n_unsettled(self, ledger: Ledger, config: CampaignConfig) -> int:
+        return sum(isinstance(said, SkipReason) for said in self._said(ledger, config).values())
+
+    def _said(self, ledger: Ledger, config: CampaignConfig) -> dict[int, int | SkipReason]:
+        """What auditors have said of items that are not known; of two, the one named first counts."""
+        if config.promise.target_accuracy is None:
+            return {}
+        said: dict[int, int | SkipReason] = {}
+        for j in reversed(self._auditors(ledger, config)):
+            said |= ledger.said[j]
+        for item in self._prototypes.item.tolist():
+            said.pop(item, None)
+        return said
+
+    def _auditors(self, ledger: Ledger, config: CampaignConfig) -> list[int]:
+        present = (ledger.index[name] for name in config.promise.auditors if name in ledger.index)
+        return [j for j in present if j not in ledger.banned]
+
+
+def _terms_of(audit: Entry) -> Terms:
+    payload = audit.payload or {}
+    return Terms(**{field.name: payload[field.name] for field in fields(Terms)})

@@ -1,0 +1,91 @@
+"""What a campaign will have cost at its end, from how the believed risk has fallen so far.
+
+The logarithm of the mean risk falls about evenly with the answers. So a line through it says when the risk is low
+enough to stop; with a promise, when answers and the audit they leave to do are together the fewest.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+
+import numpy as np
+
+from askless.core.promise import Terms, expect_audits
+from askless.types import FloatArray
+
+MIN_REFRESHES = 3
+MIN_FALL = 0.01
+"""In the logarithm of the risk, since the first refresh."""
+
+N_AHEAD = 60
+"""Points between now and the end at which the rest is looked at."""
+
+SLOWER, FASTER = 0.65, 1.5
+"""By such factors the fall of the risk may differ from what it was (benchmarks/efficiency/promise.py)."""
+
+REST_SPREAD = 1.7
+"""By such a factor, up or down, what an audit takes may differ."""
+
+FINISHED_RISK = 0.15
+"""Mean risk when every item is finished, as a share of `max_risk` (measured likewise)."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Labels in all at the end of the campaign, those of auditors included: the likely number, and bounds of 80 %."""
+
+    n_answers: int
+    low: int
+    high: int
+
+
+def forecast(history: Sequence[tuple[int, float]], rest: Callable[[float], float]) -> Forecast | None:
+    """None while there are too few refreshes, or the risk does not fall.
+
+    Args:
+        history: labels so far and mean risk, after each refresh.
+        rest: what is to be paid after the last label of the crowd, if the mean risk is such then; infinite if that is
+            not low enough to end.
+    """
+    if len(history) < MIN_REFRESHES:
+        return None
+    n_answers, risk = np.array(history, dtype=np.float64).T
+    log_risk = np.log(np.maximum(risk, 1e-9))
+    weight = np.linspace(0.2, 1.0, len(history))
+    slope = np.polynomial.Polynomial.fit(n_answers, log_risk, 1, w=weight, domain=[]).coef[1]
+    if slope * (n_answers[-1] - n_answers[0]) > -MIN_FALL:
+        return None
+    totals = [
+        _least_total(n_answers[-1], risk[-1], slope * factor, rest, share)
+        for factor, share in ((1.0, 1.0), (FASTER, 1 / REST_SPREAD), (SLOWER, REST_SPREAD))
+    ]
+    if not np.isfinite(totals).all():
+        return None
+    likely, low, high = (round(total) for total in totals)
+    return Forecast(likely, low, high)
+
+
+def until_finished(max_risk: float) -> Callable[[float], float]:
+    """The `rest` of a campaign that ends when every item is finished."""
+    return lambda risk: 0.0 if risk <= FINISHED_RISK * max_risk else np.inf
+
+
+def until_promised(terms: Terms, target_accuracy: float, trust: float) -> Callable[[float], float]:
+    """The `rest` of a campaign that ends with an audit on these terms.
+
+    Args:
+        trust: by what factor more labels are wrong than is believed.
+    """
+
+    @cache
+    def audits(thousandths: int) -> float:
+        return expect_audits(terms, target_accuracy, thousandths / 1000)
+
+    return lambda risk: audits(ceil(1000 * trust * risk))
+
+
+def _least_total(n_answers: float, risk: float, slope: float, rest: Callable[[float], float], share: float) -> float:
+    """The fewest labels in all, over the times when the crowd could be stopped; `share` is a factor on the rest."""
+    steps: FloatArray = np.linspace(0.0, np.log(risk / 1e-4) if risk > 1e-4 else 0.0, N_AHEAD)
+    return float(min(n_answers + step / -slope + share * rest(risk * np.exp(-step)) for step in steps))

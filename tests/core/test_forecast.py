@@ -1,0 +1,58 @@
+"""What a campaign will have cost."""
+
+import numpy as np
+import pytest
+
+from askless.core.forecast import FINISHED_RISK, Forecast, forecast, until_finished, until_promised
+from askless.core.promise import Terms, expect_audits
+
+HALVING = [(100 * k, 0.64 * 0.5**k) for k in range(4)]
+
+
+def test_an_even_fall_goes_on() -> None:
+    made = forecast(HALVING, until_finished(0.1))
+    expected = 100 * np.log2(0.64 / (0.1 * FINISHED_RISK))
+    assert made
+    assert made.n_answers == pytest.approx(expected, rel=0.02)
+    assert 300 < made.low < made.n_answers < made.high
+
+
+def test_with_a_promise_answers_and_audit_are_together_the_fewest() -> None:
+    terms = Terms(2000, 2000, 0.025, 0.02, 1000)
+    made = forecast(HALVING, until_promised(terms, 0.95, 1.0))
+    by_hand = min(
+        answers + expect_audits(terms, 0.95, float(np.ceil(640 * 0.5 ** (answers / 100)) / 1000))
+        for answers in range(300, 1000, 20)
+    )
+    assert made
+    assert made.n_answers == pytest.approx(by_hand, rel=0.03)
+    assert made.low < made.n_answers < made.high
+    doubted = forecast(HALVING, until_promised(terms, 0.95, 3.0))
+    assert doubted
+    assert doubted.n_answers > made.n_answers
+
+
+def test_recent_refreshes_count_more() -> None:
+    slower = [*HALVING, (500, 0.07), (600, 0.06)]
+    made, before = forecast(slower, until_finished(0.1)), forecast(HALVING, until_finished(0.1))
+    assert made
+    assert before
+    assert made.n_answers > before.n_answers
+
+
+def test_a_campaign_at_its_end_costs_nothing_more() -> None:
+    done = [(100, 0.1), (200, 0.01), (300, 0.001)]
+    assert forecast(done, until_finished(0.1)) == Forecast(300, 300, 300)
+    assert forecast([(100, 0.1), (200, 0.01), (300, 0.0)], until_finished(0.1)) == Forecast(300, 300, 300)
+
+
+@pytest.mark.parametrize(
+    "history", [[], HALVING[:2], [(100 * k, 0.5) for k in range(5)], [(100 * k, 0.1 + k / 10) for k in range(5)]]
+)
+def test_without_a_fall_there_is_no_forecast(history: list[tuple[int, float]]) -> None:
+    assert forecast(history, until_finished(0.1)) is None
+
+
+def test_a_target_out_of_reach_has_no_forecast() -> None:
+    terms = Terms(2000, 2000, 0.025, 0.02, max_audits=10)
+    assert forecast(HALVING, until_promised(terms, 0.95, 1.0)) is None
