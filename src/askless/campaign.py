@@ -462,8 +462,8 @@ class Campaign(Steering):
 
     @property
     def n_new(self) -> int | None:
-        """Labels given and taken back that the next refresh would be the first to see: 0 while labels stay as they are,
-        none if the estimate of the last one is not there and has to be made."""
+        """Changes that the next refresh would be the first to see, see `Status`: 0 while labels stay as they are, none
+        if the estimate of the last one is not there and has to be made."""
         with self._journal.reading() as ledger:
             if ledger.is_frozen:
                 return 0
