@@ -155,7 +155,7 @@ class Steering:
 
     def invitation(self, place: int) -> Invitation | None:
         """The invitation with this id, revoked or ended as it may be; none if there is no such."""
-        with self._journal.reading() as ledger:
+        with self._journal.glancing() as ledger:
             return ledger.invitations.get(place)
 
     def _set_paused(self, is_paused: bool) -> None:
