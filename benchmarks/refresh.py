@@ -1,10 +1,12 @@
-"""CPU seconds of one refresh of `learner_method=askless`, and of what is made once when a campaign is opened.
+"""CPU seconds of one refresh of `learner_method=askless`, and of what is made once for a campaign that is open.
 
     python benchmarks/refresh.py [--items 100000] [--classes 100] [--answers 100000] [--profile]
 
 Gaussian class clusters of 256 dimensions, 10 prototypes a class, 50 annotators who are right 7 times in 10, each answer
-about an item drawn at random. One process on one BLAS thread, as a campaign infers. CPU seconds, since the machine may
-have other users. `--profile` prints where the refresh spends them.
+about an item drawn at random. Made once are the graphs and what the pool says of the prototypes alone. One process on
+one BLAS thread, as a campaign infers. CPU seconds, since the machine may have other users.
+
+`--profile` prints where the refresh spends them.
 """
 
 import argparse
@@ -19,10 +21,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from askless.config import preset
-from askless.core.graph import join
 from askless.core.infer import infer
-from askless.core.pool import EVENNESS
-from askless.core.reduce import reduce
+from askless.core.pool import of_prototypes
 from askless.randomness import generator
 from askless.types import Annotations, Features, Prototypes
 
@@ -49,9 +49,7 @@ def main() -> None:
     profile = cProfile.Profile()
     with threadpool_limits(1, user_api="blas"):
         start = time.process_time()
-        reduced = reduce(features, config.learner.pool.max_components)
-        for evenness in EVENNESS:
-            join(reduced, evenness)
+        of_prototypes(features, prototypes, K, config.learner.pool)
         opened = time.process_time()
         if given.profile:
             profile.enable()
