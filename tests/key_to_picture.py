@@ -1,4 +1,4 @@
-"""How long it takes from a key to the next picture on the screen, over a slow line, as the browser itself sees it."""
+"""How long it takes from a key to the next picture, or to what was searched, as the browser itself sees it."""
 
 from playwright.sync_api import Page
 
@@ -40,4 +40,40 @@ def measure(page: Page, n_answers: int, pause_ms: int) -> list[float]:
         page.wait_for_timeout(pause_ms)
         page.keyboard.press("1")
         page.wait_for_function("n => window.times.length > n", arg=number)
+    return sorted(page.evaluate("() => window.times"))
+
+
+WATCH_SEARCH = """() => {
+    window.times = [];
+    const field = document.querySelector("#class-search");
+    addEventListener("keydown", (event) => (window.pressed = event.timeStamp), true);
+    field.addEventListener("input", () => requestAnimationFrame(() => {
+        const afterPaint = new MessageChannel();
+        afterPaint.port1.onmessage = () => window.times.push(performance.now() - window.pressed);
+        afterPaint.port2.postMessage(null);
+    }));
+}"""
+
+
+def thousand_classes() -> list[dict[str, object]]:
+    return [
+        {"name": f"{kind} of kind {number}", "aliases": [f"alias {number} {kind}"], "parent": f"things/{kind}"}
+        for kind in ("finch", "gear", "lamp", "rose")
+        for number in range(250)
+    ]
+
+
+def watch_search(page: Page) -> None:
+    page.wait_for_selector("#class-search")
+    page.evaluate(WATCH_SEARCH)
+
+
+def type_slowly(page: Page, query: str) -> None:
+    """A query in place of the one that was there."""
+    page.fill("#class-search", "")
+    page.locator("#class-search").press_sequentially(query, delay=30)
+
+
+def search_times(page: Page) -> list[float]:
+    """Milliseconds from each key to its result since `watch_search`, in ascending order."""
     return sorted(page.evaluate("() => window.times"))

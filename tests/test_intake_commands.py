@@ -45,8 +45,8 @@ def test_init_then_add(askless: Command) -> None:
     )
     assert code == 0, said
     assert shown.startswith("3 new images in ")
-    assert "birds has 3 items and 3 classes; 0 items are prototypes, 0 are gold." in shown
-    assert "       1 files left out: unreadable\nEach by name: birds/skipped.csv\n" in shown
+    assert "birds has 3 items and 3 classes; prototypes: 0, gold: 0." in shown
+    assert "       1 file left out: unreadable\nEach by name: birds/skipped.csv\n" in shown
     assert "3 images have a label already, which is not used; say what for by --labels-are" in said
     assert "seed = 3\nmax_risk = 0.05\n" in Path("birds/askless.toml").read_text()
 

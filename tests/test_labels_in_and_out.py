@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from askless import cli
 from askless.data.labels_out.folder import SEAL
@@ -29,7 +30,7 @@ def askless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         with pytest.raises(SystemExit) as end:
             cli.main()
         captured = capsys.readouterr()
-        if end.value.code:
+        if end.value.code == 2:
             assert captured.out == ""
             assert captured.err.startswith("askless: ")
             assert len(captured.err.strip().splitlines()) == 1
@@ -155,6 +156,17 @@ def test_import_names_rows_and_counts(askless: Askless, birds: Path, capsys: pyt
 
     Path("batch.csv").write_text("HITId,WorkerId,AssignmentStatus,Input.x,Answer.x\n1,ann,Rejected,21.png,cat\n")
     assert "1 rejected by the requester" in askless("import", "birds", "batch.csv")
+
+
+def test_an_import_of_which_nothing_could_be_used_ends_with_exit_code_1(birds: Path, tmp_path: Path) -> None:
+    file = tmp_path / "answers.csv"
+    for rows, options, code in (
+        ("?,ann,cat", [], 1),
+        ("?,ann,cat", ["--json"], 1),
+        ("20.png,ann,cat\n?,ann,cat", [], 0),
+    ):
+        file.write_text(f"item,annotator,label\n{rows}\n")
+        assert CliRunner().invoke(cli.app, ["import", str(birds), str(file), *options]).exit_code == code
 
 
 def test_a_long_import_says_how_far_it_is(

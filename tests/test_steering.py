@@ -235,6 +235,47 @@ class TestReasons:
         campaign.close()
 
 
+class TestWhatIsNews:
+    """Whatever may end a campaign asks for a refresh, which alone says that it has ended."""
+
+    def test_a_call_of_broken(self) -> None:
+        campaign = create(sampler={"max_per_item": 1})
+        campaign.record("ann", [Answer(i, 0) for i in range(1, N)])
+        campaign.refresh()
+        broken = [Answer(0, None, reason=SkipReason.BROKEN)]
+        campaign.record("ann", broken)
+        campaign.record("bob", broken)
+        assert (campaign.status().n_open, campaign.stopped, campaign.n_new) == (0, None, 2)
+        campaign.refresh()
+        assert (campaign.stopped, campaign.n_new) == (StopReason.FINISHED, 0)
+        campaign.close()
+
+    def test_other_settings(self) -> None:
+        campaign = create(budget=30)
+        batch = ask_one(campaign)
+        campaign.tell(batch.id, told(batch))
+        campaign.refresh()
+        campaign.change(budget=4)
+        assert (campaign.ask(["ann"]), campaign.stopped, campaign.n_new) == ([], None, 1)
+        campaign.refresh()
+        assert (campaign.stopped, campaign.n_new) == (StopReason.BUDGET, 0)
+        campaign.close()
+
+    def test_a_ban_of_somebody_who_has_given_no_label(self) -> None:
+        campaign = create(budget=4)
+        campaign.record("eve", [Answer(50, None)])
+        batch = ask_one(campaign)
+        campaign.tell(batch.id, told(batch))
+        campaign.refresh()
+        assert campaign.stopped == StopReason.BUDGET
+        for act in (campaign.ban, campaign.unban):
+            act("eve")
+            assert (campaign.stopped, campaign.n_new) == (None, 1)
+            campaign.refresh()
+            assert (campaign.stopped, campaign.n_new) == (StopReason.BUDGET, 0)
+        campaign.close()
+
+
 class TestBan:
     def test_nothing_they_say_counts_until_they_are_back(self, campaign: Campaign) -> None:
         batch, other = campaign.ask(["ann", "bob"])
@@ -268,7 +309,7 @@ class TestBan:
         campaign.record("bot", [Answer(i, 0) for i in range(N)])
         assert not np.allclose(campaign.refresh().posterior, before.posterior)
         campaign.ban("bot")
-        assert campaign.status().n_new == N
+        assert campaign.status().n_new == N + 1  # their answers, and the ban itself
         np.testing.assert_allclose(campaign.refresh().posterior, before.posterior)
 
     def test_what_they_have_said_leaves_room_for_others_but_the_budget_is_spent(self) -> None:

@@ -10,11 +10,11 @@ from typing import Self
 
 import numpy as np
 
-from askless.answering import check_answers, keep_answers, read_answers, undo_answer
+from askless.answering import check_answers, keep_answers, undo_answer
 from askless.auditing import Auditing
 from askless.core.forecast import Forecast
 from askless.core.learner import Learner, NetworkMaker, name_of
-from askless.core.risk import ItemStatus, StopReason, item_status, stop_reason
+from askless.core.risk import ItemStatus, item_status, stop_reason
 from askless.errors import AnswerError
 from askless.estimates import Estimates
 from askless.learners import check_learner, choose_learner
@@ -23,11 +23,10 @@ from askless.planning import Planner
 from askless.results import Receipt, Refresh, Result, Status
 from askless.settings import CampaignConfig
 from askless.steering import Steering
-from askless.store.entries import Entry, Kind
+from askless.store.entries import Kind
 from askless.store.journal import Journal
-from askless.store.log import Log, create_log, open_log, read_entries
+from askless.store.log import Log, create_log, open_log
 from askless.types import (
-    Annotations,
     Answer,
     Batch,
     Dataset,
@@ -345,26 +344,6 @@ class Campaign(Steering):
             if lease := ledger.live.get(batch_id):
                 append(Kind.RELEASED, batch=lease.batch.id)
 
-    def leased(self, annotator: str | None = None) -> list[Batch]:
-        """Batches that are out, to one annotator or to all, each with its unanswered items only."""
-        with self._journal.reading() as ledger:
-            return [
-                replace(lease.batch, items=tuple(item for item in lease.batch.items if item in lease.open_items))
-                for lease in ledger.live.values()
-                if annotator in (None, lease.batch.annotator)
-            ]
-
-    def n_answered(self, annotator: str) -> int:
-        """How many items this annotator has answered or skipped."""
-        with self._journal.reading() as ledger:
-            return len(ledger.said[ledger.index[annotator]]) if annotator in ledger.index else 0
-
-    def is_known_to(self, annotator: str, item: int) -> bool:
-        """Whether this annotator holds an item, or has answered it."""
-        with self._journal.reading() as ledger:
-            j = ledger.index.get(annotator)
-            return j is not None and (item in ledger.said[j] or item in ledger.held(j))
-
     def refresh(self) -> Estimate:
         """Infers everything anew from the log as it is now, and stops the campaign if a stop rule says so.
 
@@ -449,33 +428,15 @@ class Campaign(Steering):
         return self._estimates.of(last)
 
     @property
-    def is_going_on(self) -> bool:
-        """Whether no stop rule has ended it."""
-        with self._journal.reading() as ledger:
-            return ledger.stopped is None
-
-    @property
-    def n_refreshes(self) -> int:
-        """How often labels were made anew; those that a promise was kept with, once more."""
-        with self._journal.reading() as ledger:
-            return len(ledger.refreshes) + (ledger.stopped == StopReason.PROMISE_KEPT)
-
-    @property
     def n_new(self) -> int | None:
-        """Labels given and taken back that the next refresh would be the first to see: 0 while labels stay as they are,
-        none if the estimate of the last one is not there and has to be made."""
+        """Changes that the next refresh would be the first to see, see `Status`: 0 while labels stay as they are, none
+        if the estimate of the last one is not there and has to be made."""
         with self._journal.reading() as ledger:
             if ledger.is_frozen:
                 return 0
             last, n_new = ledger.refreshes_of_now[-1:], ledger.n_new
         payload = (last[0].payload or {}) if last else {}
         return n_new if payload and self._estimates.find(payload["upto"], payload["digest"]) else None
-
-    @property
-    def refreshed_at(self) -> float | None:
-        """When the last refresh was, in seconds of the campaign's clock; none before the first."""
-        with self._journal.reading() as ledger:
-            return ledger.refreshes[-1].time if ledger.refreshes else None
 
     def replay(self) -> Iterator[Estimate]:
         """Computes the estimate of every refresh since the last `extend` again, from the annotations in the log alone.
@@ -519,23 +480,6 @@ class Campaign(Steering):
             n_labels = ledger.n_labels.copy()
             status = item_status(estimate.risk, n_labels, self.prototypes, self.config, ledger.is_broken)
             return Result(self.dataset, estimate.label, 1 - estimate.risk, n_labels, status)
-
-    def annotations(self) -> Annotations:
-        """All annotations that count, in the order of the log; annotator indices are those of `annotators`."""
-        with self._journal.reading() as ledger:
-            return ledger.annotations()
-
-    def entries(self, after: int = 0) -> Iterator[Entry]:
-        """What happened, in order, behind a position of the log."""
-        with self._journal.log.reading() as connection:
-            yield from read_entries(connection, after)
-
-    def answers(self) -> Iterator[tuple[str, Answer]]:
-        """Who said what, in the order of the log, skips included; `record` takes them again.
-
-        What was undone, and what banned people said, is left out.
-        """
-        return read_answers(self._journal)
 
     def _check_same_parts(self, learner: Learner | NetworkMaker | None, gold: IntArray) -> None:
         self._parts.check_same(self._features, "" if learner is None else name_of(learner))

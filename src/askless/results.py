@@ -30,7 +30,7 @@ class Refresh:
         upto: log position of the last entry that it has looked at.
         previous: log position of the refresh that it builds on; 0 for none.
         n_annotations: labels that it has looked at.
-        n_changes: labels given and taken back until then.
+        n_changes: until then, see `Ledger`.
         open: number of open items.
         confident: of items below the risk.
         exhausted: of risky items with all their labels.
@@ -80,7 +80,7 @@ class Status:
     Args:
         n_items: items to label, that is without prototypes; the sum of open, confident, exhausted and broken ones.
         n_annotations: labels so far that count.
-        n_new: labels given and taken back since the last refresh.
+        n_new: changes since the last refresh: of what people say, and of settings and bans.
         n_promised: items in batches that are out.
         mean_risk: over the items to label.
         stopped: why the campaign is over, or none.

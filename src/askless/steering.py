@@ -8,6 +8,7 @@ from askless.core.risk import StopReason
 from askless.errors import ConfigError, DataError
 from askless.parts import Parts
 from askless.planning import Planner
+from askless.reading import Reading
 from askless.settings import CampaignConfig
 from askless.store.entries import Entry, Kind
 from askless.store.journal import Append, Journal
@@ -15,8 +16,8 @@ from askless.store.ledger import Ledger
 from askless.types import Invitation, Role
 
 
-class Steering:
-    """The half of a campaign that is not about answers. Each decision is an entry of the log, for every process."""
+class Steering(Reading):
+    """The part of a campaign that is not about answers. Each decision is an entry of the log, for every process."""
 
     def __init__(self, journal: Journal, parts: Parts, planner: Planner) -> None:
         self._journal = journal
@@ -58,28 +59,11 @@ class Steering:
         """Ends a pause."""
         self._set_paused(False)
 
-    @property
-    def is_paused(self) -> bool:
-        with self._journal.reading() as ledger:
-            return ledger.is_paused
-
-    @property
-    def stopped(self) -> str | None:
-        """Why the campaign is over, or none."""
-        with self._journal.reading() as ledger:
-            return ledger.stopped
-
     def stop(self, reason: StopReason) -> None:
         """Ends the campaign; `ask` hands nothing out any more. A campaign that is over stays over for its reason."""
         with self._journal.writing() as (ledger, append):
             if not ledger.stopped:
                 append(Kind.STOPPED, payload={"reason": reason.value})
-
-    @property
-    def annotators(self) -> tuple[str, ...]:
-        """Names in the order of joining."""
-        with self._journal.reading() as ledger:
-            return tuple(ledger.names)
 
     def join(self, names: Sequence[str]) -> None:
         """Makes annotators known, in this order; those already known are passed over.
@@ -147,16 +131,6 @@ class Steering:
                 raise DataError(f"There is no invitation {invitation!r}; `invitations` lists those that there are.")
             if not ledger.invitations[invitation].is_revoked:
                 append(Kind.REVOKED, payload={"invitation": invitation})
-
-    def invitations(self) -> list[Invitation]:
-        """All of them, in the order in which they were made."""
-        with self._journal.reading() as ledger:
-            return list(ledger.invitations.values())
-
-    def invitation(self, place: int) -> Invitation | None:
-        """The invitation with this id, revoked or ended as it may be; none if there is no such."""
-        with self._journal.glancing() as ledger:
-            return ledger.invitations.get(place)
 
     def _set_paused(self, is_paused: bool) -> None:
         with self._journal.writing() as (ledger, append):

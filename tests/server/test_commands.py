@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,7 +66,7 @@ def test_status(campaign: Path) -> None:
     assert (summary["state"], summary["n_answers"], summary["images"]["total"]) == ("running", 36, 22)
     text = say("status", campaign)
     assert "36 by 2 people" in text
-    assert "0 labels not yet inferred" in text
+    assert "0 changes not yet inferred" in text
 
 
 def test_pause_and_resume(campaign: Path) -> None:
@@ -195,3 +195,33 @@ def test_other_commands_while_it_is_served(folder: Path, tmp_path: Path) -> None
         assert read_file(folder / "log.db") == before
     say("import", folder, answers)
     assert len(read_file(folder / "log.db")) == len(before) + 2
+
+
+def test_a_campaign_that_nobody_has_answered_claims_nothing(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "shapes")
+    assert "accuracy     - (Nothing yet: nobody has answered.)" in say("status", folder)
+    assert say("annotators", folder) == "Nobody has answered yet.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--days", "0"], "days=0.0 does not fit: allowed is greater than 0."),
+        (["--role", "boss"], "role='boss' is not known; allowed: annotator, viewer, admin."),
+        (["--revoke", "77"], "There is no invitation 77; look again who is invited."),
+    ],
+)
+def test_a_wrong_invitation_is_refused_in_one_sentence(tmp_path: Path, options: list[str], complaint: str) -> None:
+    folder = make_campaign(tmp_path / "shapes")
+    result = CliRunner().invoke(app, ["invite", str(folder), "eve", *options])
+    assert str(result.exception) == complaint
+
+
+def test_of_two_servers_the_first_to_end_leaves_the_other_announced(tmp_path: Path) -> None:
+    place = CampaignFolder(make_campaign(tmp_path / "shapes"))
+    first, second = (Server(f"http://127.0.0.1:{8000 + pid}", "", pid, "token") for pid in (1, 2))
+    with ExitStack() as ends_later:
+        with announce(place, first):
+            ends_later.enter_context(announce(place, second))
+        assert find_server(place) == second
+    assert find_server(place) is None

@@ -32,7 +32,11 @@ def answer(campaign: Campaign, name: str) -> int:
 
 @contextmanager
 def inferring(
-    folder: Path, script: str, page: PageSettings | None = None, patience_seconds: float = 60
+    folder: Path,
+    script: str,
+    page: PageSettings | None = None,
+    patience_seconds: float = 60,
+    pause_seconds: float = 0.01,
 ) -> Iterator[tuple[Campaign, Inference]]:
     """A campaign whose inference process is a few lines of Python."""
     with closing(open_campaign(folder, keeps_estimates=True)) as campaign:
@@ -42,7 +46,7 @@ def inferring(
             [sys.executable, "-c", script, *child_command(folder)[1:]],
             folder / "log.db",
             patience_seconds=patience_seconds,
-            pause_seconds=0.01,
+            pause_seconds=pause_seconds,
         )
         inference.start()
         with closing(inference):
@@ -119,8 +123,7 @@ def test_a_child_that_hangs_is_ended(folder: Path) -> None:
 def test_failures_come_at_longer_and_longer_intervals(folder: Path, tmp_path: Path) -> None:
     times = tmp_path / "times"
     script = f"import time; open({str(times)!r}, 'a').write(f'{{time.monotonic()}}\\n'); raise SystemExit(1)"
-    with inferring(folder, script) as (_, inference):
-        inference._pause_seconds = 0.4
+    with inferring(folder, script, pause_seconds=0.4):
         wait_for(lambda: times.exists() and len(times.read_text().splitlines()) >= 3)
     first, second, third = [float(line) for line in times.read_text().splitlines()][:3]
     assert second - first >= 0.4

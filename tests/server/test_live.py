@@ -8,7 +8,7 @@ import pytest
 
 from askless.errors import ConfigError, DataError, StoreError
 from askless.server.live import LiveCampaign
-from askless.server.settings import PageSettings, read_page_settings
+from askless.server.settings import PageSettings, change_price, read_page_settings
 from askless.workspace import ServedError, open_campaign
 from small_campaign import Clock
 from small_folder import CLASSES, make_folder
@@ -108,3 +108,31 @@ def test_page_settings_that_cannot_be(tmp_path: Path, table: str, complaint: str
         read_page_settings(file)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_page_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("seed = 1\n", "seed = 1\n\n[page]\nprice_per_answer = 0.5\n"),
+        (
+            "[page]\ntitle = 'x'\nprice_per_answer = 2\n[other]\nprice_per_answer = 3\n",
+            "[page]\nprice_per_answer = 0.5\ntitle = 'x'\n[other]\nprice_per_answer = 3\n",
+        ),
+    ],
+)
+def test_another_price_is_one_other_line(tmp_path: Path, before: str, after: str) -> None:
+    file = tmp_path / "askless.toml"
+    file.write_text(before)
+    file.chmod(0o600)  # it may hold the password of a database
+    assert change_price(file, 0.5).price_per_answer == 0.5
+    assert file.read_text() == after
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ['page = { title = "x" }\n', 'page.title = "x"\n'])
+def test_where_a_price_cannot_be_written_the_file_stays_as_it_is(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "askless.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="write the table as"):
+        change_price(file, 0.5)
+    assert file.read_text() == text

@@ -34,6 +34,9 @@ def annotators(
     if as_json:
         print(json.dumps(people))
         return
+    if not people:
+        out.print("Nobody has answered yet.")
+        return
     table = Table(box=None)
     for heading in ("name", "answers", "skips", "gold", "skill", "interval", "seconds", "standing", "flags"):
         table.add_column(heading, justify="left" if heading in ("name", "standing", "flags") else "right")

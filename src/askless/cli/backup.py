@@ -21,10 +21,12 @@ def backup(
 ) -> None:
     """Copy the log and the small files of a campaign, also while it is served.
 
-    For example: askless backup birds birds-monday.tar. To restore: tar -xf birds-monday.tar -C birds.
+    For example: askless backup birds birds-monday.tar. To restore, end serving, then: rm birds/log.db*; tar -xf
+    birds-monday.tar -C birds.
     """
     n_bytes = back_up(CampaignFolder(campaign), file)
     if as_json:
         print(json.dumps({"file": str(file), "n_bytes": n_bytes}))
     else:
-        print(f"Written: {file} ({n_bytes / 1e6:.1f} MB). To restore: tar -xf {file} -C {campaign}")
+        print(f"Written: {file} ({n_bytes / 1e6:.1f} MB)")
+        print(f"To restore, end serving, then: rm {campaign}/log.db*; tar -xf {file} -C {campaign}")

@@ -33,6 +33,7 @@ def import_command(
     """Record answers that people gave elsewhere.
 
     For example: askless import birds answers.csv. Importing the same file again changes nothing.
+    Ends with exit code 1 if no row could be used.
     """
     answers = read_answers(file, form)
     with alone(CampaignFolder(campaign)), closing(open_campaign(campaign)) as opened:
@@ -45,7 +46,13 @@ def import_command(
         note(f"... and {n_problems - N_SHOWN} more; --json has the first {len(report.problems)}.")
     if as_json:
         print(json.dumps(_as_object(report)))
-        return
+    else:
+        _print(report)
+    if n_problems and not report.n_accepted + report.n_repeated:
+        raise typer.Exit(1)
+
+
+def _print(report: ImportReport) -> None:
     out.print(f"accepted    {report.n_accepted}")
     out.print(f"repeated    {report.n_repeated}")
     out.print(f"refused     {report.n_refused}")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from askless.cli.progress import display_progress
-from askless.cli.terminal import note, out
+from askless.cli.terminal import counted, note, out
 from askless.data.intake import Intake, Progress
 from askless.data.item_table import Use, find_use
 from askless.errors import ConfigError
@@ -35,17 +35,18 @@ def take_in(campaign: Path, run: Callable[[Progress], Intake], *, as_json: bool)
         print(json.dumps(asdict(intake) | {"seconds": round(seconds, 3)}))
         return
     if intake.n_new:
-        out.print(f"{intake.n_new} new images in {seconds:.1f} s, {intake.n_new / seconds:.0f} a second.")
+        images = counted(intake.n_new, "new image", "new images")
+        out.print(f"{images} in {seconds:.1f} s, {intake.n_new / seconds:.0f} a second.")
     else:
         out.print("No new images.")
+    items, classes = counted(intake.n_items, "item", "items"), counted(intake.n_classes, "class", "classes")
     out.print(
-        f"{campaign} has {intake.n_items} items and {intake.n_classes} classes; "
-        f"{intake.n_prototypes} items are prototypes, {intake.n_gold} are gold.",
+        f"{campaign} has {items} and {classes}; prototypes: {intake.n_prototypes}, gold: {intake.n_gold}.",
         markup=False,
         soft_wrap=True,
     )
     for reason, count in intake.skipped.items():
-        out.print(f"{count:8} files left out: {reason}", markup=False, soft_wrap=True)
+        out.print(f"{count:8} {'file' if count == 1 else 'files'} left out: {reason}", markup=False, soft_wrap=True)
     if intake.skipped:
         print(f"Each by name: {campaign / 'skipped.csv'}")
     if intake.n_notes:

@@ -13,7 +13,7 @@ from askless.cli.intake import Store
 from askless.cli.links import print_link
 from askless.cli.progress import display_progress
 from askless.cli.serve import Host, Port, PublicUrl, warn
-from askless.cli.terminal import new_app, note, out
+from askless.cli.terminal import counted, new_app, note, out
 from askless.data.classes import parse_classes
 from askless.data.folder import CampaignFolder
 from askless.data.intake import init
@@ -74,9 +74,10 @@ def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> N
     address = address_of_folder(store, place.root) if store else ""
     with display_progress("images") as on_progress:
         intake = init(place, images, parse_classes(classes), store=address, on_progress=on_progress)
-    note(f"{place.root}: {intake.n_items} items, {intake.n_classes} classes.")
+    note(f"{place.root}: {counted(intake.n_items, 'item', 'items')}, {counted(intake.n_classes, 'class', 'classes')}.")
     if intake.skipped:
-        note(f"{sum(intake.skipped.values())} files are left out; {place.skipped} says why.")
+        left_out = counted(sum(intake.skipped.values()), "file is", "files are")
+        note(f"{left_out} left out; {place.skipped} says why.")
     if not place.features.exists():
         with display_progress("features") as on_progress:
             embed(place, open_encoder("basic"), on_progress=on_progress)
@@ -84,7 +85,11 @@ def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> N
 
 def _invite(live: LiveCampaign, n_annotators: int) -> dict[str, int]:
     """The invitations of the first so many annotators: those that there are, and new ones."""
-    known = {one.name: one.id for one in live.campaign.invitations() if one.role == "annotator" and not one.is_revoked}
+    known = {
+        one.name: one.id
+        for one in live.campaign.invitations()
+        if one.role == "annotator" and one.ends is None and not one.is_revoked
+    }
     names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
     return {name: known.get(name) or live.campaign.invite(name, "annotator") for name in names}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from askless.cli.terminal import new_app, out
+from askless.cli.terminal import counted, new_app, out
 from askless.server.reach import reach
 
 app = new_app()
@@ -29,10 +29,11 @@ def status(
 
 def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     images, cost, inference = summary["images"], summary["cost"], summary["inference"]
+    people = counted(summary["n_annotators"], "person", "people")
     reason = f" ({summary['reason']})" if summary["reason"] else ""
     lines = [
         ("state", summary["state"] + reason),
-        ("answers", f"{summary['n_answers']} by {summary['n_annotators']} people, {summary['per_hour']:.0f} an hour"),
+        ("answers", f"{summary['n_answers']} by {people}, {summary['per_hour']:.0f} an hour"),
         (
             "images",
             f"{images['finished']} of {images['total']} finished, {images['open']} open, "
@@ -44,7 +45,8 @@ def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("to come", f"about {cost['n_to_come']} answers{bounds}"))
     if cost["price"]:
         lines.append(("cost", f"{cost['spent']:.2f} {cost['currency']}"))
-    lines.append(("accuracy", f"{summary['accuracy']['estimated']:.1%} ({summary['accuracy']['rests_on']})"))
-    behind = f"{inference['n_behind']} labels not yet inferred"
+    accuracy = f"{summary['accuracy']['estimated']:.1%}" if summary["n_answers"] else "-"
+    lines.append(("accuracy", f"{accuracy} ({summary['accuracy']['rests_on']})"))
+    behind = f"{counted(inference['n_behind'], 'change', 'changes')} not yet inferred"
     lines.append(("inference", f"{behind}; {inference['last_error']}" if inference["last_error"] else behind))
     return lines

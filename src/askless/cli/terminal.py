@@ -25,6 +25,11 @@ def note(text: str) -> None:
     progress.print(text, soft_wrap=True, markup=False)
 
 
+def counted(n: int, one: str, several: str) -> str:
+    """For example 1 item, 2 items."""
+    return f"{n} {one if n == 1 else several}"
+
+
 def decimals(value: float | None, n: int = 2) -> str:
     return "-" if value is None else f"{value:.{n}f}"
 

@@ -16,7 +16,10 @@ class LinearHead:
 
     def logits(self, X: Float32Array) -> Float32Array:
         """(n, K) of features (n, d)."""
-        logits: Float32Array = X @ self.weights.astype(np.float32)
+        with np.errstate(
+            invalid="ignore"
+        ):  # some BLAS kernels raise the flag for lanes of a register that nobody reads
+            logits: Float32Array = X @ self.weights.astype(np.float32)
         logits += self.bias.astype(np.float32)
         return logits
 

@@ -1,6 +1,7 @@
 """Files that are whole or as they were before, also after a kill or a power cut."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import numpy.typing as npt
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Writes a file in UTF-8 under another name, and renames it when it is on disk."""
+    """Writes a file in UTF-8 under another name, and renames it when it is on disk; who may read it stays as it was."""
     temporary = path.with_name(f"{path.name}.tmp")
     with temporary.open("w", newline="", encoding="utf-8") as stream:
+        if path.exists():
+            shutil.copymode(path, temporary)
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

@@ -220,10 +220,11 @@ def _state(live: LiveCampaign, name: str, *, has_work: bool) -> State:
 
 
 def _classes_for(who: Invitation, live: LiveCampaign) -> list[Class]:
-    """In an order of this annotator's own, so that no class is favoured by its place."""
+    """In an order of this annotator's own, so that no class is favoured by its place; a new link changes no key."""
     order = np.arange(len(live.classes))
     if live.page.shuffle_classes:
-        generator(live.campaign.seed, "class order", who.id).shuffle(order)
+        first = min(one.id for one in live.campaign.invitations() if one.name == who.name)
+        generator(live.campaign.seed, "class order", first).shuffle(order)
     return [
         Class(
             label=y,

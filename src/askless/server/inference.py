@@ -39,7 +39,7 @@ class InferenceState:
         is_running: whether its process is alive.
         last_error: what went wrong the last time; none if that went well.
         last_seconds: how long the last one took; none before the first.
-        n_behind: labels given and taken back that it has not seen yet.
+        n_behind: changes that it has not seen yet, see `Status.n_new`.
     """
 
     is_running: bool
@@ -104,18 +104,18 @@ class Inference:
         self._end_child()
 
     def _infer_when_due(self, is_mine: Callable[[], bool]) -> None:
-        n_failures = 0
+        pause = self._pause_seconds
         inferred_at = time.monotonic()
         while not self._is_closing.wait(SECONDS_BETWEEN_LOOKS):
             try:
                 if self._is_due(time.monotonic() - inferred_at) and is_mine():
                     self._infer()
-                    n_failures, inferred_at = 0, time.monotonic()
+                    pause, inferred_at = self._pause_seconds, time.monotonic()
             except Exception as error:  # whatever it is, people go on answering
                 self._last_error = str(error) or type(error).__name__
                 self._end_child()
-                self._is_closing.wait(min(self._pause_seconds * 2**n_failures, LONGEST_PAUSE_SECONDS))
-                n_failures += 1
+                self._is_closing.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _is_due(self, seconds: float) -> bool:
         n_new = self._campaign.n_new
@@ -176,7 +176,8 @@ def child_command(folder: Path) -> list[str]:
 
 def answer_requests(folder: Path) -> None:
     """The child: infers once for each line it is sent, until the other end is closed."""
-    os.nice(NICENESS)
+    if sys.platform != "win32":
+        os.nice(NICENESS)
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # what a learner prints is no answer
         try:

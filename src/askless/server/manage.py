@@ -169,11 +169,11 @@ def router(live: LiveCampaign) -> APIRouter:
 
     def _check_invited(id: int) -> None:
         if campaign.invitation(id) is None:
-            raise HTTPException(404, f"There is no invitation {id}; reload the list.")
+            raise HTTPException(404, f"There is no invitation {id}; look again who is invited.")
 
     def _check_known(name: str) -> None:
         if name not in campaign.annotators:
-            raise HTTPException(404, f"Nobody called {name!r} has answered here; reload the list.")
+            raise HTTPException(404, f"Nobody called {name!r} has answered here; look again who has.")
 
     def _link(id: int, request: Request) -> InvitationLink:
         link = live.link(id, live.public_url or str(request.base_url))

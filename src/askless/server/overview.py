@@ -10,6 +10,7 @@ import numpy as np
 from askless.core.risk import ItemStatus
 from askless.data.labels_out.formats import FORMATS
 from askless.server import insight
+from askless.server.costs import cost_of
 from askless.server.insight import CloseLook
 from askless.server.live import LiveCampaign
 from askless.server.manage_replies import (
@@ -18,7 +19,6 @@ from askless.server.manage_replies import (
     Annotators,
     Confused,
     Confusions,
-    Cost,
     Curves,
     Images,
     Inference,
@@ -67,17 +67,7 @@ class Overview:
             times = [person.last for person in tally.people if person.last is not None]
             minutes = min(int(now // 60) - min(tally.per_minute) + 1, 60) if tally.per_minute else 60
             gold = self._gold(tally)
-        config, budget = campaign.config, campaign.config.budget
-        n_to_come = insight.forecast(
-            status.n_annotations,
-            status.n_confident + status.n_exhausted,
-            0 if status.stopped else status.n_open,
-            None if budget is None else max(budget - status.n_annotations, 0),
-        )
-        made = None if status.stopped else campaign.forecast()
-        n_low = n_high = None
-        if made:
-            n_to_come, n_low, n_high = (max(0, n - status.n_annotations) for n in (made.n_answers, made.low, made.high))
+        config = campaign.config
         return Summary(
             title=page.title or live.place.root.name,
             role=role,
@@ -96,16 +86,7 @@ class Overview:
             n_active=sum(now - last < ACTIVE_SECONDS for last in times),
             per_hour=n_last_hour * 60 / minutes,
             last_answer=max(times, default=None),
-            cost=Cost(
-                price=page.price_per_answer,
-                currency=page.currency,
-                spent=n_answers * page.price_per_answer,
-                to_come=None if n_to_come is None else n_to_come * page.price_per_answer,
-                n_to_come=n_to_come,
-                n_to_come_low=n_low,
-                n_to_come_high=n_high,
-                budget=budget,
-            ),
+            cost=cost_of(campaign, status, page, n_answers),
             accuracy=Accuracy(
                 estimated=1 - status.mean_risk,
                 gold=gold,
@@ -119,7 +100,7 @@ class Overview:
                 refreshed=campaign.refreshed_at,
             ),
             settings=ManagedSettings(
-                budget=budget,
+                budget=config.budget,
                 max_risk=config.max_risk,
                 max_per_item=config.sampler.max_per_item,
                 gold_rate=config.annotators.gold_rate,

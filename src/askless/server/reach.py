@@ -51,7 +51,9 @@ def announce(place: CampaignFolder, server: Server) -> Iterator[None]:
     try:
         yield
     finally:
-        place.serving.unlink(missing_ok=True)
+        announced = find_server(place)
+        if announced is None or announced.pid == server.pid:  # another server of the same log may have come since
+            place.serving.unlink(missing_ok=True)
 
 
 def find_server(place: CampaignFolder) -> Server | None:

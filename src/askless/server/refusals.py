@@ -8,7 +8,11 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from askless.config_errors import sentence
 from askless.errors import AsklessError, StoreError
+
+MAX_NAMED = 60
+"""Characters of a wrong value that are repeated."""
 
 
 class Refusal(BaseModel):
@@ -41,8 +45,7 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def unreadable(request: Request, error: RequestValidationError) -> JSONResponse:
         first, *_ = error.errors()
-        place = ".".join(str(part) for part in first["loc"])
-        return JSONResponse({"detail": f"{place}: {first['msg']}; see /api/openapi.json."}, 422)
+        return JSONResponse({"detail": _say_what_is_wrong(first)}, 422)
 
     @app.exception_handler(AsklessError)
     def failed(request: Request, error: AsklessError) -> JSONResponse:
@@ -51,3 +54,13 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": "Something went wrong on the server; whoever runs it finds it in its log."}, 500)
+
+
+def _say_what_is_wrong(error: Any) -> str:
+    """A single value that does not fit is named; anything else is for whoever writes programs."""
+    came = error.get("input")
+    is_value = isinstance(came, str | int | float) and len(error["loc"]) > 1 and error["type"] != "extra_forbidden"
+    if is_value and len(repr(came)) <= MAX_NAMED:
+        return sentence(error | {"loc": error["loc"][1:]}, ())
+    place = ".".join(str(part) for part in error["loc"])
+    return f"{place}: {error['msg']}; see /api/openapi.json."

@@ -4,8 +4,8 @@ import ipaddress
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -51,7 +51,7 @@ def serve(
         own_url = _url("127.0.0.1" if is_any(host) else host, port)
         live.public_url = public_url
         server = Server(own_url, public_url or own_url, os.getpid(), live.links.token(live.admin()))
-        with announce(live.place, server):
+        with _until_ended(), announce(live.place, server):
             on_ready(live, server.public_url)
             _run(live, listener)
 
@@ -83,8 +83,18 @@ def _url(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+@contextmanager
+def _until_ended() -> Iterator[None]:
+    """SIGINT and SIGTERM end the block and no more; uvicorn raises the one that ended it once more."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _run(live: LiveCampaign, listener: socket.socket) -> None:
-    """uvicorn raises the signal that ended it once more; that must not end this process before all is closed."""
     config = uvicorn.Config(
         create_app(live),
         log_level="warning",
@@ -92,9 +102,4 @@ def _run(live: LiveCampaign, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    uvicorn.Server(config).run(sockets=[listener])

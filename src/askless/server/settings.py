@@ -36,18 +36,12 @@ def read_page_settings(file: Path) -> PageSettings:
         ConfigError: the file cannot be read, or the table holds what is no setting.
     """
     try:
-        table: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("page", {})
+        text = file.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"The settings {file} cannot be read ({error.strerror}); check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"The settings {file} are not valid TOML: {error}.") from error
-    try:
-        return PageSettings.model_validate(table)
-    except ValidationError as invalid:
-        keys = list(PageSettings.model_fields)
-        raise ConfigError(
-            f"Table [page] of {file}: " + " ".join(sentence(error, keys) for error in invalid.errors())
-        ) from None
+    return _parse(text, file)
 
 
 def change_price(file: Path, price: float) -> PageSettings:
@@ -69,5 +63,24 @@ def change_price(file: Path, price: float) -> PageSettings:
         end = next((i for i in range(heading + 1, len(lines)) if lines[i].lstrip().startswith("[")), len(lines))
         kept = [text for text in lines[heading + 1 : end] if not re.match(r"\s*price_per_answer\s*=", text)]
         lines[heading + 1 : end] = [line, *kept]
-    replace_text(file, "\n".join(lines) + "\n")
-    return read_page_settings(file)
+    changed = "\n".join(lines) + "\n"
+    try:
+        settings = _parse(changed, file)
+    except ConfigError:
+        raise ConfigError(f"The price cannot be written into {file}; write the table as [page] on a line.") from None
+    replace_text(file, changed)
+    return settings
+
+
+def _parse(text: str, file: Path) -> PageSettings:
+    try:
+        table: dict[str, Any] = tomllib.loads(text).get("page", {})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The settings {file} are not valid TOML: {error}.") from error
+    try:
+        return PageSettings.model_validate(table)
+    except ValidationError as invalid:
+        keys = list(PageSettings.model_fields)
+        raise ConfigError(
+            f"Table [page] of {file}: " + " ".join(sentence(error, keys) for error in invalid.errors())
+        ) from None

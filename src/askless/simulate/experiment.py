@@ -38,7 +38,7 @@ def run_rounds(campaign: Campaign, crowd: Crowd) -> Iterator[None]:
         with campaign.transaction():
             for batch in batches:
                 campaign.tell(batch.id, crowd.answer(batch))
-        if campaign.is_going_on:
+        if not campaign.stopped:
             campaign.refresh()
             yield
     if status.n_new:  # answers to an audit that ended the campaign

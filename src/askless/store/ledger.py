@@ -40,7 +40,8 @@ class Given(NamedTuple):
 class Ledger:
     """Counts, leases and annotations of N items and K classes, up to log position `position`.
 
-    An answer stands until it is undone. It counts as long as it stands and its annotator is not banned.
+    An answer stands until it is undone. It counts as long as it stands and its annotator is not banned. `n_changes`
+    are labels and calls of broken that began to count or ceased to, settings, bans and their ends.
     """
 
     n_items: int
@@ -91,7 +92,7 @@ class Ledger:
 
     @property
     def n_new(self) -> int:
-        """Labels given and taken back that the last refresh has not seen."""
+        """Changes that the last refresh has not seen, each a reason to infer and to ask whether all is done."""
         payload = self.refreshes[-1].payload if self.refreshes else None
         return self.n_changes - (payload.get("n_changes", payload["n_annotations"]) if payload else 0)
 
@@ -201,6 +202,7 @@ class Ledger:
                 self.invitations[place] = replace(self.invitations[place], is_revoked=True)
             case Kind.CHANGED:
                 self.changed = entry
+                self.n_changes += 1
                 self._restart()
             case Kind.EXTENDED:
                 self._extend(entry)
@@ -259,6 +261,7 @@ class Ledger:
         is_banned = entry.kind is Kind.BANNED
         self.bans.append(entry)
         self.banned ^= {entry.annotator}
+        self.n_changes += 1
         self._restart()
         for item, said in self.said[entry.annotator].items():
             self._count(item, said, -1 if is_banned else 1)
@@ -287,6 +290,7 @@ class Ledger:
             self.n_changes += 1
         elif said is SkipReason.BROKEN:
             self.n_broken[item] += by
+            self.n_changes += 1
 
     def _promise(self, lease: Lease, items: Iterable[int]) -> None:
         lease.open_items.update(items)

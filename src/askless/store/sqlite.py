@@ -17,7 +17,10 @@ from sqlalchemy.pool import StaticPool
 
 from askless.errors import StoreError
 
-ADVICE = "check that it is a whole askless log, that its disk has room, and that no other program holds it"
+ADVICE = (
+    "check that it is a whole askless log, that it and its folder may be written, that its disk has room, and that no "
+    "other program holds it"
+)
 
 
 def open_engine(path: Path | None, *, is_new: bool = False) -> Engine:

@@ -7,13 +7,18 @@ export class Refused extends Error {
   }
 }
 
-export function connect(token) {
-  async function call(path, options = {}) {
+// A `fetch` for whom the link was made; it throws what is refused.
+export function caller(token) {
+  return async (path, options = {}) => {
     const headers = { Authorization: `Bearer ${token}`, ...options.headers };
     const response = await fetch(path, { ...options, headers });
     if (!response.ok) throw new Refused(response.status, await sentence(response));
     return response;
-  }
+  };
+}
+
+export function connect(token) {
+  const call = caller(token);
 
   async function post(path, body) {
     const response = await call(path, {

@@ -5,10 +5,11 @@ import { count, percent } from "./words.js";
 
 const MAX_WRITTEN = 12;
 const N_LISTED = 10;
+const LEAST = 0.5; // answers, as believed: below that there is nothing to take a share of
 
 export function showConfusion({ classes, shares, n, top }) {
   const root = document.getElementById("confusion");
-  if (!n.some((answers) => answers > 0)) {
+  if (!n.some((answers) => answers >= LEAST)) {
     root.replaceChildren(element("p", { className: "empty" }, "It shows when people have answered and the first inference is done."));
     return;
   }
@@ -19,7 +20,8 @@ function square(classes, shares, n) {
   const isWritten = classes.length <= MAX_WRITTEN;
   const head = classes.map((name) => element("th", { scope: "col" }, element("span", { title: name }, name)));
   const lines = shares.map((row, y) => {
-    const cells = row.map((share, z) => {
+    const cells = row.map((part, z) => {
+      const share = n[y] >= LEAST ? part : 0;
       const words = `${classes[y]} called ${classes[z]}: ${percent(share)}`;
       const text = count(100 * share);
       const cell = element("td", { title: words, className: y === z ? "right" : "wrong" });
@@ -46,7 +48,7 @@ function square(classes, shares, n) {
 }
 
 function list(classes, top, most) {
-  const lines = top.slice(0, most).map(({ truth, label, share, n }) =>
+  const lines = top.filter((pair) => pair.n >= LEAST).slice(0, most).map(({ truth, label, share, n }) =>
     element(
       "li",
       {},

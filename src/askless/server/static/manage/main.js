@@ -1,12 +1,13 @@
 // The page keeps itself up to date: every two seconds, while somebody looks, it asks what is new.
 
+import { Refused } from "../annotate/api.js";
 import { annotatorsTable } from "./annotators.js";
 import { showConfusion } from "./confusion.js";
 import { repaintCurves, showCurves } from "./curves.js";
 import { exportForm } from "./export.js";
 import { imagesView } from "./images.js";
 import { invitationsView, showLink } from "./invitations.js";
-import { connect, Refused } from "./server.js";
+import { connect } from "./server.js";
 import { settingsForm } from "./settings.js";
 import { showPulse, showSummary } from "./summary.js";
 

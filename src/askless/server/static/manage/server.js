@@ -1,21 +1,10 @@
-// The server as functions. The token of the personal link goes into a header, never into an address.
+// The server as functions, as the manager needs them.
 
-export class Refused extends Error {
-  constructor(status, detail) {
-    super(detail);
-    this.status = status;
-  }
-}
+import { caller } from "../annotate/api.js";
 
 export function connect(token) {
   const versions = new Map();
-
-  async function call(path, options = {}) {
-    const headers = { Authorization: `Bearer ${token}`, ...options.headers };
-    const response = await fetch(path, { ...options, headers });
-    if (!response.ok) throw new Refused(response.status, await sentence(response));
-    return response;
-  }
+  const call = caller(token);
 
   // What is at `path`, or null if it is still what the last call with this path got.
   async function news(path) {
@@ -45,13 +34,4 @@ export function connect(token) {
     picture: async (item, size) => (await call(`/api/image/${item}?size=${size}`)).blob(),
     labels: async (form) => (await call(`/api/manage/export/${form}`)).blob(),
   };
-}
-
-async function sentence(response) {
-  try {
-    const { detail } = await response.json();
-    return typeof detail === "string" ? detail : detail.map((one) => one.msg).join("; ");
-  } catch {
-    return response.statusText;
-  }
 }

@@ -83,7 +83,7 @@ function inferenceWords({ last_error: error, last_seconds: seconds, n_behind: be
   if (error) return ["In trouble", [error]];
   const when = refreshed === null ? "not yet" : `last at ${hour(refreshed)}`;
   const took = seconds === null ? "" : `took ${seconds.toFixed(1)} s`;
-  return [behind ? `${several(behind, "answer")} behind` : "Up to date", [when, took]];
+  return [behind ? `${several(behind, "change")} behind` : "Up to date", [when, took]];
 }
 
 function figure(name, value, notes, id = "") {
