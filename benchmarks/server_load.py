@@ -1,6 +1,6 @@
 """How many answers a server takes, and how fast, while the inference runs beside it.
 
-    python benchmarks/server_load.py [--seconds 120] [--annotators 32] [--items 20000] [--store URL]
+    python benchmarks/server_load.py [--seconds 120] [--annotators 32] [--items 100000] [--store URL]
 
 Simulated annotators, right 8 times in 10, answer over HTTP as fast as they are asked: each asks for a batch and sends
 its answers together, one after the other without a pause. Client, server and inference are three processes on the
@@ -152,7 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--annotators", type=int, default=32)
-    parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--store", default="", help="postgresql://...; a schema is made there and left there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

@@ -143,7 +143,7 @@ class AnyCampaign(RuleBasedStateMachine):
     @rule(data=st.data())
     def undo(self, data: st.DataObject) -> None:
         name, answer_id = data.draw(st.sampled_from(self.ids))
-        given = self.ledger.answer_ids.get(answer_id)
+        given = self.ledger.given(answer_id)
         if given is None:
             with pytest.raises(AnswerError):
                 self.campaign.undo(name, answer_id)
@@ -303,7 +303,9 @@ def take_a_step(campaign: Campaign, rng: np.random.Generator, position: int) -> 
     """One transaction at most, so that a kill at its end is a kill between two steps."""
     with campaign._journal.reading() as ledger:
         kept = [
-            (ledger.names[given.annotator], key) for key, given in ledger.answer_ids.items() if key not in ledger.undone
+            (ledger.names[annotator], key)
+            for key, (annotator, *_) in ledger.answer_ids.items()
+            if key not in ledger.undone
         ]
     name, leased = NAMES[rng.integers(3)], campaign.leased()
     match rng.choice(["ask", "tell", "undo", "ban", "pause", "change", "invite", "refresh"], p=SHARES):

@@ -22,7 +22,7 @@ def check_answers(answers: Sequence[Answer], annotator: int, ledger: Ledger) -> 
         if answer.label is not None and not 0 <= answer.label < K:
             raise AnswerError(f"The label {answer.label!r} is no class; allowed is 0 to {K - 1}, or None for a skip.")
         if answer.id is not None:
-            given = ledger.answer_ids.get(answer.id)
+            given = ledger.given(answer.id)
             by, item = (given.annotator, given.item) if given else used.setdefault(answer.id, (annotator, answer.item))
             if (by, item) != (annotator, answer.item):
                 raise AnswerError(
@@ -74,7 +74,7 @@ def undo_answer(answer_id: bytes, annotator: str, ledger: Ledger, append: Append
     Raises:
         AnswerError: this annotator has no such answer.
     """
-    given = ledger.answer_ids.get(answer_id)
+    given = ledger.given(answer_id)
     if given is None or given.annotator != ledger.index.get(annotator):
         raise AnswerError(f"{annotator!r} has no answer {answer_id!r} to undo; give the id of an answer that was kept.")
     if answer_id in ledger.undone:

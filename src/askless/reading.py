@@ -34,7 +34,7 @@ class Reading:
 
     def invitation(self, place: int) -> Invitation | None:
         """The invitation with this id, revoked or ended as it may be; none if there is no such."""
-        with self._journal.reading() as ledger:
+        with self._journal.glancing() as ledger:
             return ledger.invitations.get(place)
 
     @property

@@ -1,5 +1,6 @@
 """The ledger stays what the log says: after failures, and when others write to the same log."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -156,3 +157,23 @@ def test_one_look_for_many_questions(journal: Journal, kept_store: Store) -> Non
         assert names(journal) == ["ann", "bob", "eve", "joe"]
     join(other, "zoe")
     assert names(journal)[-1] == "zoe"
+
+
+def test_a_glance_waits_for_no_commit_but_for_a_whole_ledger(journal: Journal, kept_store: Store) -> None:
+    def glance() -> list[str]:
+        with journal.glancing() as ledger:
+            return list(ledger.names)
+
+    journal.is_alone = True
+    assert glance() == []
+    join(journal, "ann")
+    with ThreadPoolExecutor() as elsewhere, journal.writing() as (_, append):
+        append(Kind.JOINED, annotator=1, payload={"name": "b"})
+        assert elsewhere.submit(glance).result(timeout=30)[0] == "ann"
+    with pytest.raises(ValueError, match="no"):
+        fail_in_the_block(journal, ValueError("no"))
+    assert not journal.ledger.position
+    assert glance() == ["ann", "b"]
+    journal.is_alone = False
+    join(Journal(kept_store.again(), N, K), "eve")
+    assert glance() == ["ann", "b", "eve"]

@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -180,7 +179,7 @@ def test_any_entries_come_back(store: Store) -> None:
     @given(st.lists(any_entry, min_size=1, max_size=5))
     def come_back(drawn: list[Entry]) -> None:
         nonlocal n_written
-        entries = [replace(entry, position=n_written + i) for i, entry in enumerate(drawn, start=1)]
+        entries = [entry._replace(position=n_written + i) for i, entry in enumerate(drawn, start=1)]
         with log.transaction() as connection:
             append_entries(connection, entries)
         assert read_all(log, n_written) == entries

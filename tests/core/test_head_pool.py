@@ -195,3 +195,33 @@ def test_between_rounds_only_examples_are_asked_about() -> None:
     is_example[prototypes.item] = True
     np.testing.assert_array_equal(fitted.of_examples()[is_example], fitted.of_all()[is_example])
     assert not fitted.of_examples()[~is_example].any()
+
+
+def test_what_prototypes_alone_say_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, prototypes = (
+        Features(np.random.default_rng(0).normal(size=(40, 3))),
+        Prototypes(np.arange(8), np.arange(8) % 2),
+    )
+    first = pool.of_prototypes(features, prototypes, 2, PoolSettings())
+    assert first is not None
+    n_fits = 0
+
+    def count(*given: Any) -> Any:
+        nonlocal n_fits
+        n_fits += 1
+        return fit(*given)
+
+    fit = pool.fit
+    monkeypatch.setattr(pool, "fit", count)
+    assert pool.of_prototypes(features, prototypes, 2, PoolSettings()) is first
+    assert n_fits == 0
+    others = Prototypes(np.arange(8), 1 - np.arange(8) % 2)
+    other = pool.of_prototypes(features, others, 2, PoolSettings())
+    assert other is not None
+    assert not np.array_equal(other, first)
+    fewer = pool.of_prototypes(features, others, 2, PoolSettings(heads=("gaussian",)))
+    assert fewer is not None
+    assert not np.array_equal(fewer, other)
+    np.testing.assert_array_equal(pool.of_prototypes(features, prototypes, 2, PoolSettings()), first)
+    assert n_fits == 3
+    assert pool.of_prototypes(features, Prototypes.none(), 2, PoolSettings()) is None

@@ -93,9 +93,7 @@ def _with_pool(
     prototypes alone, which nobody's mistake is in; where these are too few, with people alone."""
     settings = config.aggregator
     is_annotated = _is_annotated(annotations)
-    nothing = np.zeros((annotations.n_items, annotations.n_classes))
-    fitted = pool.fit(features, prototypes, nothing, np.zeros_like(is_annotated), nothing, config.learner.pool)
-    machine = fitted.of_all() if fitted else None
+    machine = pool.of_prototypes(features, prototypes, annotations.n_classes, config.learner.pool)
     for _ in range(config.learner.pool.n_rounds):
         confusion, evidence, em = _fit_people(annotations, prior_counts, machine, settings, rng, prototypes)
         belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power)

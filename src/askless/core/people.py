@@ -69,7 +69,8 @@ def fit(
         confusion = m_step(replace(confusion, counts=counts), settings)
         said = log_likelihood(votes, confusion)
         before, posterior = posterior, normalise(log_prior + said)
-        has_converged = bool(np.abs(posterior - before).max() < TOLERANCE)
+        before -= posterior
+        has_converged = bool(max(before.max(), -before.min()) < TOLERANCE)
         n_steps += 1
     if settings.strength is None and len(votes.items):
         confusion = replace(confusion, prior_counts=_strength(confusion) * confusion.crowd)

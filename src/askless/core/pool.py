@@ -10,6 +10,7 @@ own confusion R: all by one judge (`judge.py`).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -117,6 +118,9 @@ class Pool:
         return normalise(together) @ self.confusion.astype(np.float32)
 
 
+_known: WeakKeyDictionary[Features, tuple[Prototypes, int, PoolSettings, Float32Array | None]] = WeakKeyDictionary()
+
+
 def fit(
     features: Features,
     prototypes: Prototypes,
@@ -158,6 +162,19 @@ def fit(
     confusion = machine_confusion(pooled, judge) if settings.has_confusion else np.eye(belief.shape[1])
     loss = judge.loss(pooled @ confusion) / float(judge.weight.sum())
     return Pool(examples.rows, len(belief), chosen, weights * np.array(sharpness), confusion, loss)
+
+
+def of_prototypes(
+    features: Features, prototypes: Prototypes, n_classes: int, settings: PoolSettings
+) -> Float32Array | None:
+    """(N, K) what the pool makes of the prototypes alone, none if they cannot judge; kept as long as the features."""
+    kept = _known.get(features)
+    if kept is None or kept[0] is not prototypes or kept[1:3] != (n_classes, settings):
+        nothing = np.zeros((len(features), n_classes))
+        fitted = fit(features, prototypes, nothing, np.zeros(len(features), bool), nothing, settings)
+        machine = fitted.of_all() if fitted else None
+        _known[features] = kept = (prototypes, n_classes, settings, machine)
+    return kept[3]
 
 
 def _examples(

@@ -169,9 +169,8 @@ def router(live: LiveCampaign) -> APIRouter:
     @routes.post("/events")
     def events(told: Events, who: annotator) -> Fates:
         """What I did, in order. Everything that is not refused is on disk when the response comes."""
-        with campaign.transaction():
+        with campaign.transaction():  # and all that is looked up, so that nobody queues for the log twice
             results = [_take(live, who.name, event) for event in told.events]
-        with campaign.looking_once():
             n_answered, drop = campaign.n_answered(who.name), _held(live, who.name, known)[1]
         return Fates(results=results, n_answered=n_answered, drop=drop)
 

@@ -85,12 +85,11 @@ class Tally:
     def apply(self, entry: Entry) -> None:
         """Takes the next entry into account."""
         self.position = entry.position
-        payload = entry.payload or {}
-        match entry.kind:
-            case Kind.JOINED:
-                self.people.append(Person(payload["name"]))
+        match entry.kind:  # answers first: they are nearly all there is
             case Kind.ANSWERED | Kind.SKIPPED:
                 self._answer(entry)
+            case Kind.JOINED:
+                self.people.append(Person((entry.payload or {})["name"]))
             case Kind.UNDONE:
                 self._undo(entry)
             case Kind.BANNED | Kind.UNBANNED:

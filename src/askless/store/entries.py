@@ -1,8 +1,7 @@
 """The kinds of entries in a log. An entry is written once and never changed."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Kind(StrEnum):
@@ -53,9 +52,11 @@ class Kind(StrEnum):
     EXTENDED = "extended"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the log. `position` counts from 1 without gaps; `time` is in seconds of the campaign's clock."""
+class Entry(NamedTuple):
+    """One line of the log; a tuple, since there may be millions.
+
+    `position` counts from 1 without gaps; `time` is in seconds of the campaign's clock.
+    """
 
     position: int
     kind: Kind

@@ -52,7 +52,7 @@ class Ledger:
     said: list[dict[int, int | SkipReason]] = field(default_factory=list)
     batches: dict[int, Lease] = field(default_factory=dict)
     live: dict[int, Lease] = field(default_factory=dict)
-    answer_ids: dict[bytes, Given] = field(default_factory=dict)
+    answer_ids: dict[bytes, tuple[int, int, int | None, int]] = field(default_factory=dict)
     undone: set[bytes] = field(default_factory=set)
     refused: set[tuple[int, int, int | SkipReason]] = field(default_factory=set)
     refreshes: list[Entry] = field(default_factory=list)
@@ -144,9 +144,14 @@ class Ledger:
         """The items that this annotator has answered or skipped. (What they hold now is promised.)"""
         return np.fromiter(self.said[annotator], np.int64)
 
+    def given(self, answer_id: bytes | None) -> Given | None:
+        """Where the answer with this id stands; none if there is no such."""
+        found = None if answer_id is None else self.answer_ids.get(answer_id)
+        return None if found is None else Given(*found)
+
     def held(self, annotator: int) -> set[int]:
         """The items that this annotator is promised."""
-        return {item for lease in self._leases_of(annotator) for item in lease.open_items}
+        return {item for lease in self._live_of.get(annotator, {}).values() for item in lease.open_items}
 
     def n_asked(self, annotator: int) -> int:
         """Answers given and promised, by one annotator."""
@@ -160,7 +165,9 @@ class Ledger:
             )
         self.position = entry.position
         payload = entry.payload or {}
-        match entry.kind:
+        match entry.kind:  # answers first: they are nearly all there is
+            case Kind.ANSWERED | Kind.SKIPPED:
+                self._answer(entry)
             case Kind.JOINED:
                 self.index[payload["name"]] = len(self.index)
                 self.names.append(payload["name"])
@@ -168,8 +175,6 @@ class Ledger:
                 self._joined.append(entry.position)
             case Kind.LEASED:
                 self._lease(entry)
-            case Kind.ANSWERED | Kind.SKIPPED:
-                self._answer(entry)
             case Kind.UNDONE:
                 self._undo(entry)
             case Kind.RELEASED | Kind.EXPIRED:
@@ -216,25 +221,29 @@ class Ledger:
         self._promise(lease, items)
 
     def _answer(self, entry: Entry) -> None:
-        assert entry.annotator is not None
-        assert entry.item is not None
-        if entry.batch is not None and entry.item not in self.batches[entry.batch].open_items:
+        position, _, _, annotator, batch, item, label, _, answer_id, _ = entry
+        assert annotator is not None
+        assert item is not None
+        if batch is not None and item not in self.batches[batch].open_items:
             self.n_late += 1
-        for lease in self._leases_of(entry.annotator):  # a late or recorded answer also settles the item there
-            self._settle(lease, {entry.item})
-        said = self.said[entry.annotator][entry.item] = _said(entry)
-        if entry.answer_id is not None:
-            self.answer_ids[entry.answer_id] = Given(entry.annotator, entry.item, entry.batch, entry.position)
-        if entry.label is not None:
-            row = (entry.item, entry.annotator, entry.label, entry.position)
-            for column, value in zip(self._columns, row, strict=True):
-                column.append(value)
-        if entry.annotator not in self.banned:
-            self._count(entry.item, said, 1)
+        for lease in [*self._live_of.get(annotator, {}).values()]:  # a late or recorded answer also settles it there
+            if item in lease.open_items:
+                self._settle(lease, {item})
+        said = self.said[annotator][item] = _said(entry)
+        if answer_id is not None:
+            self.answer_ids[answer_id] = annotator, item, batch, position  # a plain tuple costs the collector nothing
+        if label is not None:
+            items, annotators, labels, positions = self._columns
+            items.append(item)
+            annotators.append(annotator)
+            labels.append(label)
+            positions.append(position)
+        if annotator not in self.banned:
+            self._count(item, said, 1)
 
     def _undo(self, entry: Entry) -> None:
         assert entry.answer_id is not None
-        given = self.answer_ids[entry.answer_id]
+        given = Given(*self.answer_ids[entry.answer_id])
         said = self.said[given.annotator].pop(given.item)
         self.undone.add(entry.answer_id)
         if not isinstance(said, SkipReason):
@@ -291,9 +300,6 @@ class Ledger:
         lease.open_items -= items
         if not lease.open_items:
             del self.live[lease.batch.id], self._live_of[lease.annotator][lease.batch.id]
-
-    def _leases_of(self, annotator: int) -> list[Lease]:
-        return list(self._live_of.get(annotator, {}).values())
 
     def _banned_at(self, position: int) -> set[int]:
         last = {entry.annotator: entry.kind for entry in self.bans if entry.position <= position}

@@ -7,7 +7,7 @@ commit is on disk when it returns, and who reads waits for nobody.
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib import resources
 from itertools import chain
@@ -208,11 +208,12 @@ def read_entries(connection: Connection, after: int = 0, kind: Kind | None = Non
     """Entries behind position `after`, in order; all, or those of one kind."""
     wanted = READ_ENTRIES if kind is None else READ_ENTRIES.where(schema.entry.c.kind == kind.value)
     while True:  # in pieces, since a driver may hold the whole of an answer
-        rows = connection.execute(wanted, {"after": after, "n_most": N_READ}).all()
+        with connection.execute(wanted, {"after": after, "n_most": N_READ}) as found:
+            rows = found.cursor.fetchall()  # as the driver has them: SQLAlchemy's rows take twice as long
         yield from map(_entry, rows)
         if len(rows) < N_READ:
             return
-        after = rows[-1].position
+        after = rows[-1][0]
 
 
 def append_entries(connection: Connection, entries: Iterable[Entry]) -> None:
@@ -220,29 +221,18 @@ def append_entries(connection: Connection, entries: Iterable[Entry]) -> None:
         STORES[connection.dialect.name].write_rows(connection, schema.entry, rows)
 
 
-def _entry(row: Any) -> Entry:
+def _entry(row: Sequence[Any]) -> Entry:
+    position, kind, *fields, payload = row
     try:
-        payload = None if row.payload is None else json.loads(row.payload)
-        return Entry(row[0], KINDS[row[1]], row[2], row[3], row[4], row[5], row[6], row[7], row[8], payload)
+        return Entry._make((position, KINDS[kind], *fields, None if payload is None else json.loads(payload)))
     except (ValueError, KeyError) as error:
-        raise StoreError(f"Entry {row[0]} of the log is damaged ({error}); restore a backup.") from error
+        raise StoreError(f"Entry {position} of the log is damaged ({error}); restore a backup.") from error
 
 
 def _row(entry: Entry) -> tuple[Any, ...]:
-    """In the order of the columns."""
-    payload = None if entry.payload is None else json.dumps(entry.payload, separators=(",", ":"))
-    return (
-        entry.position,
-        entry.kind.value,
-        entry.time,
-        entry.annotator,
-        entry.batch,
-        entry.item,
-        entry.label,
-        entry.response_ms,
-        entry.answer_id,
-        payload,
-    )
+    """In the order of the columns, which is that of the fields."""
+    position, kind, *fields, payload = entry
+    return position, str(kind), *fields, None if payload is None else json.dumps(payload, separators=(",", ":"))
 
 
 def _migrate(connection: Connection) -> None:
