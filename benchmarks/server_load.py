@@ -72,15 +72,20 @@ def make_campaign(root: Path, n_items: int, store: str) -> "np.typing.NDArray[np
     return truth
 
 
-async def annotate(client: httpx.AsyncClient, truth: Any, seed: int, end: float, tally: Tally) -> None:
+async def annotate(
+    client: httpx.AsyncClient, truth: Any, seed: int, end: float, seconds_per_answer: float, tally: Tally
+) -> None:
     rng = np.random.default_rng(seed)
+    due = time.perf_counter() + rng.random() * 8 * seconds_per_answer
     while time.perf_counter() < end:
+        await asyncio.sleep(max(due - time.perf_counter(), 0))
         batches = await _post(client, "/api/batches", {}, tally.ask, tally)
         if not batches or not batches["batches"]:
             tally.n_empty += 1
             await asyncio.sleep(0.05)
             continue
         for batch in batches["batches"]:
+            due += seconds_per_answer * len(batch["items"])
             events = [
                 {
                     "id": str(uuid4()),
@@ -114,14 +119,14 @@ async def _post(client: httpx.AsyncClient, path: str, content: Any, times: list[
     return response.json()
 
 
-async def drive(url: str, tokens: list[str], truth: Any, seconds: float) -> Tally:
+async def drive(url: str, tokens: list[str], truth: Any, seconds: float, rate: float) -> Tally:
     tally, end = Tally(), time.perf_counter() + seconds
     async with AsyncExitStack() as clients:
         crowd = []
         for j, token in enumerate(tokens):
             headers = {"Authorization": f"Bearer {token}"}
             client = await clients.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=60))
-            crowd.append(annotate(client, truth, j, end, tally))
+            crowd.append(annotate(client, truth, j, end, len(tokens) / rate, tally))
         await asyncio.gather(*crowd)
     return tally
 
@@ -153,6 +158,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--annotators", type=int, default=32)
     parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--rate", type=float, default=float("inf"), help="answers a second of all annotators")
     parser.add_argument("--store", default="", help="postgresql://...; a schema is made there and left there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -163,7 +169,7 @@ def main() -> None:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
         url = json.loads(server.stdout.readline())["url"]
-        tally = asyncio.run(drive(url, tokens, truth, given.seconds))
+        tally = asyncio.run(drive(url, tokens, truth, given.seconds, given.rate))
         server.send_signal(signal.SIGINT)
         ended = server.wait(30)
         found = check(folder, tally)
