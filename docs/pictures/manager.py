@@ -7,25 +7,23 @@ import io
 import json
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from shutil import which
 
 import numpy as np
-import uvicorn
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from sklearn.datasets import load_digits
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+
 from askless.data.item_table import ItemRow, to_csv
-from askless.server.app import create_app
 from askless.server.live import LiveCampaign
 from askless.types import Answer, SkipReason
 from askless.workspace import open_campaign
+from served_campaign import serving
 
 N_ITEMS = 1200
 N_GOLD = 40
@@ -114,22 +112,6 @@ def answer(root: Path, truth: np.ndarray, n_rounds: int = 20) -> None:
     campaign.close()
 
 
-@contextmanager
-def served(live: LiveCampaign) -> Iterator[str]:
-    """The address of a server in a thread."""
-    config = uvicorn.Config(create_app(live), port=0, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
 def shoot(browser: Browser, link: str, path: Path, *, first: str = "header", is_dark: bool = False) -> None:
     """The page from the element `first` on."""
     page = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark" if is_dark else "light")
@@ -148,7 +130,7 @@ def main() -> None:
         root = Path(made) / "digits"
         answer(root, make_folder(root))
         browser = playwright.chromium.launch(executable_path=which("chromium"), args=["--no-sandbox", "--disable-gpu"])
-        with LiveCampaign(root) as live, served(live) as url:
+        with LiveCampaign(root) as live, serving(live) as url:
             link = live.link(live.admin(), url)
             shoot(browser, link, folder / "manager.webp")
             shoot(browser, link, folder / "manager-dark.webp", first="section:has(#annotators)", is_dark=True)

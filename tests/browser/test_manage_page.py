@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from askless.server.live import LiveCampaign
 from askless.store.entries import Kind
@@ -24,14 +24,6 @@ DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
 N_ITEMS, N_GOLD = 40, 4
 HOSTILE = ('<img src=x onerror="alert(1)">', "'\"></span><script>alert(2)</script>", "javascript:alert(3)")
-
-
-@pytest.fixture(scope="module")
-def chromium(browser_arguments: dict[str, Any]) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**browser_arguments)
-        yield browser
-        browser.close()
 
 
 @dataclass
