@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from askless.config import compose
 from askless.core.audit import FIRST_TRUST
+from askless.core.bets import Stratum
 from askless.core.forecast import forecast, until_promised
 from askless.core.promise import Terms, alpha_of
 from askless.simulate.experiment import Row
@@ -105,8 +106,9 @@ def judge_forecast(campaign: dict[str, Any], target: float, confidence: float) -
     seen = [row for row in campaign["rows"] if row["n_annotations"] <= real / 3]
     history = [(row["n_annotations"], row["mean_risk"]) for row in seen]
     n_items = campaign["n_items"]
-    terms = Terms(n_items, n_items, alpha_of(0, confidence), 0.02, n_items // 2)
-    made = forecast(history, until_promised(terms, target, FIRST_TRUST))
+    strata = (Stratum(n_items, history[-1][1], 1.0),)
+    terms = Terms(n_items, target, strata, FIRST_TRUST, alpha_of(0, confidence), n_items // 2)
+    made = forecast(history, until_promised(terms))
     if made is None:
         return None
     return abs(made.n_answers - real) <= 0.2 * real, made.low <= real <= made.high

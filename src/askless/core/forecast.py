@@ -71,18 +71,14 @@ def until_finished(max_risk: float) -> Callable[[float], float]:
     return lambda risk: 0.0 if risk <= FINISHED_RISK * max_risk else np.inf
 
 
-def until_promised(terms: Terms, target_accuracy: float, trust: float) -> Callable[[float], float]:
-    """The `rest` of a campaign that ends with an audit on these terms.
-
-    Args:
-        trust: by what factor more labels are wrong than is believed.
-    """
+def until_promised(terms: Terms) -> Callable[[float], float]:
+    """The `rest` of a campaign that ends with an audit on these terms, of labels with another mean risk."""
 
     @cache
-    def audits(thousandths: int) -> float:
-        return expect_audits(terms, target_accuracy, thousandths / 1000)
+    def audits(hundredths: int) -> float:
+        return expect_audits(terms, hundredths / 100)
 
-    return lambda risk: audits(ceil(1000 * trust * risk))
+    return lambda risk: audits(ceil(100 * risk / max(terms.risk, 1e-9)))
 
 
 def _least_total(n_answers: float, risk: float, slope: float, rest: Callable[[float], float], share: float) -> float:
