@@ -85,13 +85,14 @@ def judge(terms: Terms, draws: Draws, n_unsettled: int, *, can_improve: bool) ->
         can_improve: whether there is anything left to ask of others.
 
     An audit is given up if it would take too long even if the share of wrong labels were a standard error lower than
-    it looks.
+    it looks; if that is the end of the campaign, two.
     """
     if bound_accuracy(terms, draws, n_unsettled)[0] >= terms.target_accuracy:
         return Verdict.KEPT
     n_seen = draws.n_wrong + PSEUDO_WRONG
     n_expected = expected_wrong(terms, draws) * terms.trust + PSEUDO_WRONG
-    needed = expect_audits(terms, (1 - n_seen**-0.5) * n_seen / n_expected, draws, n_unsettled)
+    doubt = (1 if can_improve else 2) * n_seen**-0.5
+    needed = expect_audits(terms, max(0.0, 1 - doubt) * n_seen / n_expected, draws, n_unsettled)
     if not can_improve:
         return Verdict.OPEN if np.isfinite(needed) else Verdict.HOPELESS
     return Verdict.OPEN if needed - len(draws) <= PATIENCE * expect_audits(terms) else Verdict.FAILED

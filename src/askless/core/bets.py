@@ -39,6 +39,7 @@ FACTORS = np.geomspace(0.2, 5.0, 6)
 
 N_STRATA = 8
 MIN_RISK, MAX_RISK = 1e-3, 0.6
+MIN_BELIEF = 1e-5
 SHRINKAGE = 0.1
 """So much of the mean risk is in each believed one, as the machine is too sure now and then."""
 
@@ -153,8 +154,7 @@ def bound_wrong(strata: Sequence[Stratum], draws: Draws, alpha: float, n_allowed
 def expect_draws(
     strata: Sequence[Stratum], n_allowed: int, alpha: float, factor: float = 1.0, draws: Draws | None = None
 ) -> float:
-    """How many draws more it takes, about, until at most `n_allowed` wrong labels can be left; infinite if more are
-    believed to be wrong.
+    """How many draws more it takes, about, until at most `n_allowed` wrong labels can be left.
 
     Args:
         strata, n_allowed, alpha: as for `bound_wrong`.
@@ -167,7 +167,7 @@ def expect_draws(
         needed -= _Bets.against(strata, draws, n_allowed).last(n_allowed + draws.n_wrong + 1)
     n_all, risk, weight = _columns(strata)
     n = n_all - np.bincount(draws.stratum, minlength=len(n_all))
-    p = np.minimum(factor * _believed(n_all, risk), MAX_RISK)
+    p = np.clip(factor * _believed(n_all, risk), MIN_BELIEF, MAX_RISK)
     q = _tilt(p, np.exp(np.linspace(*LOG_KAPPA, 100))[:, None] / weight)
     chance = n * weight / (n * weight).sum()
     gain = (chance * (_entropy(p, q) + _entropy(1 - p, 1 - q))).sum(axis=1)
@@ -175,8 +175,6 @@ def expect_draws(
     share = 1 - np.exp(-np.minimum(n_more[:, None] * weight / (n * weight).sum(), 50.0))
     n_wrong = (n * (1 - share / 2) * q).sum(axis=1)  # in the middle of these draws, if the target is just missed
     is_missed = n_wrong >= n_allowed + 1 + (n * p * share / 2).sum(axis=1)
-    if is_missed[0]:
-        return float("inf")
     return float(min(n_more[np.argmax(is_missed) if is_missed.any() else -1], n.sum()))
 
 
@@ -206,7 +204,7 @@ class _Bets:
         n_items, risk, weight = _columns(strata)
         drawn = np.eye(len(n_items))[draws.stratum]
         left = n_items - (np.cumsum(drawn, axis=0) - drawn)  # (n, G)
-        p = np.clip(FACTORS[:, None] * _believed(n_items, risk), 1e-5, MAX_RISK)
+        p = np.clip(FACTORS[:, None] * _believed(n_items, risk), MIN_BELIEF, MAX_RISK)
         believed = p @ left.T  # (F, n)
         if n_allowed is None:
             sign, wanted = -1.0, believed / 2
@@ -263,4 +261,4 @@ def _tilt(p: FloatArray, kappa: FloatArray) -> FloatArray:
 
 
 def _entropy(p: FloatArray, q: FloatArray) -> FloatArray:
-    return np.asarray(p * np.log(np.maximum(p, 1e-300) / q))
+    return np.asarray(p * np.log(p / q))
