@@ -1,10 +1,18 @@
 """What a campaign will have cost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from askless.core.bets import Stratum
 from askless.core.forecast import FINISHED_RISK, Forecast, forecast, until_finished, until_promised
 from askless.core.promise import Terms, expect_audits
+
+
+def make_terms(trust: float) -> Terms:
+    return Terms(2000, 0.95, (Stratum(2000, 0.08, 1.0),), trust, 0.025, 1000)
+
 
 HALVING = [(100 * k, 0.64 * 0.5**k) for k in range(4)]
 
@@ -18,16 +26,13 @@ def test_an_even_fall_goes_on() -> None:
 
 
 def test_with_a_promise_answers_and_audit_are_together_the_fewest() -> None:
-    terms = Terms(2000, 2000, 0.025, 0.02, 1000)
-    made = forecast(HALVING, until_promised(terms, 0.95, 1.0))
-    by_hand = min(
-        answers + expect_audits(terms, 0.95, float(np.ceil(640 * 0.5 ** (answers / 100)) / 1000))
-        for answers in range(300, 1000, 20)
-    )
+    terms = make_terms(1.0)
+    made = forecast(HALVING, until_promised(terms))
+    by_hand = min(answers + expect_audits(terms, 0.64 * 0.5 ** (answers / 100) / 0.08) for answers in range(300, 1000))
     assert made
     assert made.n_answers == pytest.approx(by_hand, rel=0.03)
     assert made.low < made.n_answers < made.high
-    doubted = forecast(HALVING, until_promised(terms, 0.95, 3.0))
+    doubted = forecast(HALVING, until_promised(make_terms(3.0)))
     assert doubted
     assert doubted.n_answers > made.n_answers
 
@@ -54,5 +59,5 @@ def test_without_a_fall_there_is_no_forecast(history: list[tuple[int, float]]) -
 
 
 def test_a_target_out_of_reach_has_no_forecast() -> None:
-    terms = Terms(2000, 2000, 0.025, 0.02, max_audits=10)
-    assert forecast(HALVING, until_promised(terms, 0.95, 1.0)) is None
+    terms = replace(make_terms(1.0), max_audits=10)
+    assert forecast(HALVING, until_promised(terms)) is None

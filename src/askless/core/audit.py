@@ -15,7 +15,7 @@ ROUNDS_AHEAD = (1, 2, 4, 8, 16)
 N_TREND = 5
 """So many refreshes tell how fast the risk falls."""
 
-FIRST_TRUST = 0.6
+FIRST_TRUST = 1.0
 
 PSEUDO_WRONG = 2.0
 """A believed share of wrong labels counts as much as an audit that found so many wrong ones."""
@@ -44,8 +44,7 @@ class Verdict(StrEnum):
 
 def trust(n_wrong: int, n_expected: float) -> float:
     """By what factor more labels are wrong than is believed, after audits that found `n_wrong`, where the belief was
-    `n_expected`. Before any it is `FIRST_TRUST`: an audit that comes too early is soon given up, and tells the factor;
-    one that comes late costs answers that nobody needed."""
+    `n_expected`. Before any it is `FIRST_TRUST`."""
     return (n_wrong + FIRST_TRUST * PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
 
 

@@ -162,9 +162,8 @@ def expect_draws(
         draws: so far.
     """
     draws = draws or Draws.none()
-    needed = np.log(1 / (HIGH_SHARE * alpha)) + MIXTURE_COST
-    if len(draws):
-        needed -= _Bets.against(strata, draws, n_allowed).last(n_allowed + draws.n_wrong + 1)
+    won = _Bets.against(strata, draws, n_allowed).last(n_allowed + draws.n_wrong + 1) if len(draws) else -MIXTURE_COST
+    needed = np.log(1 / (HIGH_SHARE * alpha)) - won
     n_all, risk, weight = _columns(strata)
     n = n_all - np.bincount(draws.stratum, minlength=len(n_all))
     p = np.clip(factor * _believed(n_all, risk), MIN_BELIEF, MAX_RISK)
