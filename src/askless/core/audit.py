@@ -83,15 +83,14 @@ def judge(terms: Terms, draws: Draws, n_unsettled: int, *, can_improve: bool) ->
         terms, draws, n_unsettled: see `promise.bound_accuracy`.
         can_improve: whether there is anything left to ask of others.
 
-    An audit is given up if it would take too long even if the share of wrong labels were a standard error lower than
-    it looks; if that is the end of the campaign, two.
+    An audit is given up if it would take too long even if the share of wrong labels were two standard errors lower than
+    it looks: what it has shown so far is lost then, and the next one may spend less.
     """
     if bound_accuracy(terms, draws, n_unsettled)[0] >= terms.target_accuracy:
         return Verdict.KEPT
     n_seen = draws.n_wrong + PSEUDO_WRONG
     n_expected = expected_wrong(terms, draws) * terms.trust + PSEUDO_WRONG
-    doubt = (1 if can_improve else 2) * n_seen**-0.5
-    needed = expect_audits(terms, max(0.0, 1 - doubt) * n_seen / n_expected, draws, n_unsettled)
+    needed = expect_audits(terms, max(0.0, 1 - 2 * n_seen**-0.5) * n_seen / n_expected, draws, n_unsettled)
     if not can_improve:
         return Verdict.OPEN if np.isfinite(needed) else Verdict.HOPELESS
     return Verdict.OPEN if needed - len(draws) <= PATIENCE * expect_audits(terms) else Verdict.FAILED
