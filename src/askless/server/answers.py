@@ -5,14 +5,14 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 import numpy as np
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from askless.core.gold import Standing
 from askless.data.classes import OTHER
 from askless.errors import AnswerError
 from askless.randomness import generator
-from askless.server.access import person
+from askless.server.access import Link, person
 from askless.server.instructions import read_instructions
 from askless.server.live import LiveCampaign
 from askless.server.refusals import REFUSALS
@@ -131,10 +131,10 @@ def router(live: LiveCampaign) -> APIRouter:
     instructions = read_instructions(live.place.instructions)
     names = [one.name for one in live.classes]
     known = frozenset(campaign.prototypes.item.tolist())
-    annotator = Annotated[Invitation, Depends(person(live, "annotator"))]
+    annotator_of = person(live, "annotator")
 
     @routes.get("/session")
-    def session(who: annotator) -> Session:
+    def session(who: Annotated[Invitation, Depends(annotator_of)]) -> Session:
         """Who I am, and what the classes are."""
         return Session(
             name=who.name,
@@ -149,32 +149,43 @@ def router(live: LiveCampaign) -> APIRouter:
             state=_state(live, who.name, has_work=True),
         )
 
-    @routes.post("/batches")
-    def batches(who: annotator) -> Held:
+    @routes.post("/batches", response_model=Held)
+    async def batches(link: Link) -> Response:
         """The images that I hold, and more of them if these are few."""
-        with campaign.looking_once():
-            held, settled = _held(live, who.name, known)
-            while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
-                held, settled = _held(live, who.name, known)
+
+        def fill() -> Held:
+            name = annotator_of(link).name
+            held, settled = _held(live, name, known)
+            while sum(len(batch.items) for batch in held) < ahead and campaign.ask([name], 1, batch_size=ahead):
+                held, settled = _held(live, name, known)
             return Held(
                 batches=[
                     HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
                     for batch in held
                 ],
                 drop=settled,
-                state=_state(live, who.name, has_work=bool(held)),
+                state=_state(live, name, has_work=bool(held)),
                 now=live.clock(),
             )
 
-    @routes.post("/events")
-    def events(told: Events, who: annotator) -> Fates:
+        return _json(await live.writer.do(fill))
+
+    @routes.post("/events", response_model=Fates)
+    async def events(told: Events, link: Link) -> Response:
         """What I did, in order. Everything that is not refused is on disk when the response comes."""
-        with campaign.transaction():  # and all that is looked up, so that nobody queues for the log twice
-            results = [_take(live, who.name, event) for event in told.events]
-            n_answered, drop = campaign.n_answered(who.name), _held(live, who.name, known)[1]
-        return Fates(results=results, n_answered=n_answered, drop=drop)
+
+        def take() -> Fates:
+            name = annotator_of(link).name
+            results = [_take(live, name, event) for event in told.events]
+            return Fates(results=results, n_answered=campaign.n_answered(name), drop=_held(live, name, known)[1])
+
+        return _json(await live.writer.do(take))
 
     return routes
+
+
+def _json(reply: Held | Fates) -> Response:
+    return Response(reply.model_dump_json(), media_type="application/json")
 
 
 def _take(live: LiveCampaign, name: str, event: Event) -> Fate:

@@ -12,6 +12,7 @@ from askless.errors import DataError
 from askless.server.inference import Inference, InferenceState, child_command
 from askless.server.links import Links, read_secret
 from askless.server.settings import read_page_settings
+from askless.server.writer import Writer
 from askless.types import Invitation
 from askless.workspace import alone, open_campaign
 
@@ -50,6 +51,8 @@ class LiveCampaign:
                 self.campaign.write_alone()
             self._inference = Inference(self.campaign, self.page, child_command(place.root), store)
             opened.callback(self._inference.close)
+            self.writer = Writer(self.campaign)
+            opened.callback(self.writer.close)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
