@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from askless.errors import ConfigError
 from askless.server.app import create_app
@@ -50,10 +51,11 @@ def serve(
         port = listener.getsockname()[1]
         own_url = _url("127.0.0.1" if is_any(host) else host, port)
         live.public_url = public_url
+        app = create_app(live)
         server = Server(own_url, public_url or own_url, os.getpid(), live.links.token(live.admin()))
         with _until_ended(), announce(live.place, server):
             on_ready(live, server.public_url)
-            _run(live, listener)
+            _run(app, listener)
 
 
 def is_any(host: str) -> bool:
@@ -94,9 +96,9 @@ def _until_ended() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(live: LiveCampaign, listener: socket.socket) -> None:
+def _run(app: FastAPI, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        create_app(live),
+        app,
         log_level="warning",
         access_log=False,  # it would say who looks at what
         server_header=False,

@@ -69,7 +69,7 @@ class Writer:
         try:
             with self._campaign.transaction():
                 return [self._attempt(one) for one in group]
-        except _HalfDone as half_done:
+        except _HalfDoneError as half_done:
             if len(group) == 1:
                 return [Outcome(None, half_done.__cause__)]
             return [outcome for one in group for outcome in self._do([one])]
@@ -82,11 +82,11 @@ class Writer:
             return Outcome(one.work())
         except Exception as error:
             if self._campaign.n_entries != n_before:
-                raise _HalfDone from error
+                raise _HalfDoneError from error
             return Outcome(None, error)
 
 
-class _HalfDone(Exception):
+class _HalfDoneError(Exception):
     """A piece of work failed after it had written something, so that its whole group has to be undone."""
 
 
