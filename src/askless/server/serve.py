@@ -1,5 +1,6 @@
 """A campaign folder over HTTP, until somebody ends it."""
 
+import gc
 import ipaddress
 import os
 import signal
@@ -104,4 +105,6 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
+    gc.collect()
+    gc.freeze()  # what is there by now stays: to look at all of it again would stop everybody for tenths of a second
     uvicorn.Server(config).run(sockets=[listener])
