@@ -79,14 +79,6 @@ class TestEveryStore:
             append_entries(connection, EVERY_FIELD)
         assert read_all(log, after) == EVERY_FIELD[after:]
 
-    @pytest.mark.parametrize("n", [49, 50, 51, 100])
-    def test_entries_are_written_in_pieces(self, store: Store, n: int) -> None:
-        log = store.create()
-        entries = [joined(position) for position in range(1, n + 1)]
-        with log.transaction() as connection:
-            append_entries(connection, entries)
-        assert read_all(store.again()) == entries
-
     def test_entries_are_read_in_pieces(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(log_module, "N_READ", 3)
         log = store.create()

@@ -8,18 +8,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, insert
 from sqlalchemy.pool import StaticPool
 
 from askless.errors import StoreError
 
-N_ROWS = 50
-"""In one statement. The driver lets other threads run during each, and a busy one gives way only after milliseconds."""
 ADVICE = (
     "check that it is a whole askless log, that it and its folder may be written, that its disk has room, and that no "
     "other program holds it"
@@ -100,13 +97,11 @@ def check_whole(path: Path) -> None:
 
 def write_rows(connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> None:
     """Rows of plain values, in the order of the columns, handed to the driver: there may be millions of them."""
-    driver: Any = connection.connection.dbapi_connection
-    rest = iter(rows)
-    while piece := [*islice(rest, N_ROWS)]:
-        driver.execute(_insert_sql(table, len(piece)), [*chain.from_iterable(piece)])
+    names = table.columns.keys()
+    if named := [dict(zip(names, row, strict=True)) for row in rows]:
+        connection.exec_driver_sql(_insert_sql(connection.dialect, table), named)
 
 
 @cache
-def _insert_sql(table: Table, n_rows: int) -> str:
-    row = f"({', '.join('?' * len(table.columns))})"
-    return f'INSERT INTO "{table.name}" VALUES {", ".join([row] * n_rows)}'
+def _insert_sql(dialect: Dialect, table: Table) -> str:
+    return str(insert(table).compile(dialect=dialect))
