@@ -210,14 +210,9 @@ class Campaign(Steering):
         self._journal.is_alone = True
 
     @contextmanager
-    def looking_once(self) -> Iterator[None]:
-        """Inside, the log of other processes is looked at once, however much is asked; other threads wait meanwhile."""
-        with self._journal.looking_once():
-            yield
-
-    @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything told inside is on disk together at the end, or not at all: one commit for many batches."""
+        """Everything asked and told inside is on disk together at the end, or not at all: one commit for many batches,
+        and one look at what other processes wrote."""
         with self._journal.writing():
             yield
 
