@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from askless.campaign import Campaign
 
 MAX_TOGETHER = 50
+"""So that the first of a group does not wait for more than some tenths of a second of work."""
 T = TypeVar("T")
 
 
