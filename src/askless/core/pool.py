@@ -69,12 +69,12 @@ class Candidate:
     """What a head says.
 
     Args:
-        held_out: (n, K) logits of the examples, as if their own labels were not known.
-        everywhere: logits (m, K) of other items, from m rows of all.
+        held_out: logits (m, K) of some of the examples, from their m positions, as if their own labels were not known.
+        elsewhere: logits (m, K) of items that are no examples, from m rows of all.
     """
 
-    held_out: Float32Array
-    everywhere: Callable[[slice], Float32Array]
+    held_out: Callable[[IntArray], Float32Array]
+    elsewhere: Callable[[IntArray], Float32Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,16 +100,15 @@ class Pool:
     def of_examples(self) -> Float32Array:
         """(N, K) probabilities: for the examples what heads say that have not seen their fold, 0 for other items."""
         machine = np.zeros((self.n_items, len(self.confusion)), np.float32)
-        machine[self.rows] = self._join([head.held_out for head in self.heads])
+        for some in _blocks(np.arange(len(self.rows))):
+            machine[self.rows[some]] = self._join([head.held_out(some) for head in self.heads])
         return machine
 
     def of_all(self) -> Float32Array:
         """(N, K) probabilities: for other items what the heads of all folds say together."""
-        machine = np.empty((self.n_items, len(self.confusion)), np.float32)
-        for start in range(0, len(machine), ROWS_PER_BLOCK):
-            block = slice(start, start + ROWS_PER_BLOCK)
-            machine[block] = self._join([head.everywhere(block) for head in self.heads])
-        machine[self.rows] = self._join([head.held_out for head in self.heads])
+        machine = self.of_examples()
+        for some in _blocks(np.setdiff1d(np.arange(self.n_items), self.rows)):
+            machine[some] = self._join([head.elsewhere(some) for head in self.heads])
         return machine
 
     def _join(self, logits: list[Float32Array]) -> Float32Array:
@@ -150,7 +149,7 @@ def fit(
         kinds.append(_prior(examples, features.prior))
     for kind in kinds:
         candidates = list(kind)
-        sharpened = [judge.sharpen(candidate.held_out[judged].astype(np.float64)) for candidate in candidates]
+        sharpened = [judge.sharpen(candidate.held_out(judged).astype(np.float64)) for candidate in candidates]
         losses = [judge.loss(np.exp(log_probability)) for log_probability, _ in sharpened]
         best = int(np.argmin(losses))
         chosen.append(candidates[best])
@@ -214,12 +213,22 @@ def _judge(examples: Examples, known: BoolArray, evidence: FloatArray) -> tuple[
     )
 
 
+def _blocks(rows: IntArray) -> Iterator[IntArray]:
+    for start in range(0, len(rows), ROWS_PER_BLOCK):
+        yield rows[start : start + ROWS_PER_BLOCK]
+
+
 def _linear(fitted: list[LinearHead], examples: Examples, reduced: Reduced) -> Candidate:
     """From the heads that were fitted without each fold."""
-    held_out = np.empty(examples.targets.shape, np.float32)
-    for f, head in enumerate(fitted):
-        held_out[examples.fold == f] = head.logits(examples.X[examples.fold == f])
     together = linear.mean(fitted)
+
+    def held_out(some: IntArray) -> Float32Array:
+        logits = np.empty((len(some), examples.targets.shape[1]), np.float32)
+        for f, head in enumerate(fitted):
+            is_of_fold = examples.fold[some] == f
+            logits[is_of_fold] = head.logits(examples.X[some[is_of_fold]])
+        return logits
+
     return Candidate(held_out, lambda rows: together.logits(reduced.values[rows]))
 
 
@@ -247,14 +256,14 @@ def _logistics(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
 
 def _neighbours(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
     for evenness in EVENNESS:
-        votes = neighbours.log_votes(join(reduced, evenness), examples.rows, examples.targets)
-        yield Candidate(votes[examples.rows], votes.__getitem__)
+        labels = neighbours.spread(join(reduced, evenness), examples.rows, examples.targets)
+        yield Candidate(labels.of_labelled, labels.of_others)
 
 
 def _prior(examples: Examples, prior: Float32Array) -> Iterator[Candidate]:
     """What was believed beforehand has learnt from nobody's labels."""
     log_prior = np.log(np.maximum(prior, MIN_PRIOR))
-    yield Candidate(log_prior[examples.rows], log_prior.__getitem__)
+    yield Candidate(lambda some: log_prior[examples.rows[some]], log_prior.__getitem__)
 
 
 _HEADS: dict[Head, Callable[[Examples, Reduced], Iterator[Candidate]]] = {
