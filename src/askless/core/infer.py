@@ -93,12 +93,13 @@ def _with_pool(
     prototypes alone, which nobody's mistake is in; where these are too few, with people alone."""
     settings = config.aggregator
     is_annotated = _is_annotated(annotations)
-    machine = pool.of_prototypes(features, prototypes, annotations.n_classes, config.learner.pool)
+    start = pool.of_prototypes(features, prototypes, annotations.n_classes, config.learner.pool)
+    fitted: pool.Pool | None = None
     for _ in range(config.learner.pool.n_rounds):
+        machine = fitted.of_examples() if fitted else start
         confusion, evidence, em = _fit_people(annotations, prior_counts, machine, settings, rng, prototypes)
         belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power)
-        fitted = pool.fit(features, prototypes, belief, is_annotated, evidence, config.learner.pool)
-        machine = fitted.of_examples() if fitted else None
+        fitted = pool.fit(features, prototypes, belief, is_annotated, evidence, config.learner.pool, fitted)
     machine, loss = (fitted.of_all(), fitted.loss) if fitted else (None, np.inf)
     estimate = _joined(confusion, evidence, em, machine, loss, prototypes, settings, upto)
     return estimate, Info(em, machine is not None)

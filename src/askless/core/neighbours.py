@@ -5,6 +5,7 @@ has labelled. Its own label comes back to it, too; as the steps are linear, exac
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,21 +18,24 @@ BACKGROUND = 0.03
 
 @dataclass(frozen=True, eq=False)
 class Spread:
-    """Labels on their way over a graph of N items. The last step is taken by the items that are asked about alone.
+    """Labels on their way over a graph of N items: they set out when someone asks, and take the last step to him alone.
 
     Args:
         graph: of N items.
         rows: (n,) which items have labels, each once, sorted.
         targets: (n, K) not negative.
-        arrived: (N, K) by place, where they are after three steps.
         background: votes for each class that every item has.
     """
 
     graph: Graph
     rows: IntArray
     targets: Float32Array
-    arrived: Float32Array
     background: np.float32
+
+    @cached_property
+    def arrived(self) -> Float32Array:
+        """(N, K) by place: where the labels are after three steps."""
+        return self.graph.three_steps(self.rows, self.targets)
 
     def of_labelled(self, some: IntArray) -> Float32Array:
         """(len(some), K) log of the votes that some of the n hear of others, up to a constant for all."""
@@ -54,4 +58,4 @@ def spread(graph: Graph, rows: IntArray, targets: Float32Array) -> Spread:
     N, K = len(graph.returning), targets.shape[1]
     votes = float(graph.leaving[rows] @ targets.sum(axis=1, dtype=np.float64))
     background = np.float32(BACKGROUND / K * max(votes / N, 1e-30))
-    return Spread(graph, rows, targets, graph.three_steps(rows, targets), background)
+    return Spread(graph, rows, targets, background)

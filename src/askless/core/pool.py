@@ -10,6 +10,7 @@ own confusion R: all by one judge (`judge.py`).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -85,6 +86,7 @@ class Pool:
         rows: (n,) the examples.
         n_items: N.
         heads: the best of each kind.
+        best: (H,) which of its kind each is.
         powers: (H,) by which the logits of each are multiplied: its sharpness times its weight.
         confusion: (K, K) of the machine.
         loss: the judge's, in nats, mean.
@@ -93,6 +95,7 @@ class Pool:
     rows: IntArray
     n_items: int
     heads: list[Candidate]
+    best: list[int]
     powers: FloatArray
     confusion: FloatArray
     loss: float
@@ -127,6 +130,7 @@ def fit(
     is_annotated: BoolArray,
     evidence: FloatArray,
     settings: PoolSettings,
+    before: Pool | None = None,
 ) -> Pool | None:
     """Fits the pool to what is believed so far; none if nothing can judge it yet.
 
@@ -137,22 +141,25 @@ def fit(
         is_annotated: (N,) whether anyone has labelled the item.
         evidence: (N, K) log likelihood of each item's labels.
         settings: which heads, whether the confusion is corrected.
+        before: fitted to what was believed a turn ago: of each kind that head is fitted alone which was the best then.
     """
     reduced = reduce(features, settings.max_components)
     examples, known = _examples(reduced, prototypes, belief, is_annotated)
     judged, judge = _judge(examples, known, evidence)
     if not judge.weight.sum() > 0:
         return None
-    chosen, sharpness, said = [], [], []
+    chosen, which, sharpness, said = [], [], [], []
     kinds = [_HEADS[head](examples, reduced) for head in settings.heads]
     if features.prior is not None:
         kinds.append(_prior(examples, features.prior))
-    for kind in kinds:
-        candidates = list(kind)
+    for position, kind in enumerate(kinds):
+        first, end = (before.best[position], before.best[position] + 1) if before else (0, None)
+        candidates = list(islice(kind, first, end))
         sharpened = [judge.sharpen(candidate.held_out(judged).astype(np.float64)) for candidate in candidates]
         losses = [judge.loss(np.exp(log_probability)) for log_probability, _ in sharpened]
         best = int(np.argmin(losses))
         chosen.append(candidates[best])
+        which.append(first + best)
         said.append(sharpened[best][0])
         sharpness.append(sharpened[best][1])
     stacked = np.array(said)
@@ -160,7 +167,7 @@ def fit(
     pooled = normalise(np.tensordot(weights, stacked, 1))
     confusion = machine_confusion(pooled, judge) if settings.has_confusion else np.eye(belief.shape[1])
     loss = judge.loss(pooled @ confusion) / float(judge.weight.sum())
-    return Pool(examples.rows, len(belief), chosen, weights * np.array(sharpness), confusion, loss)
+    return Pool(examples.rows, len(belief), chosen, which, weights * np.array(sharpness), confusion, loss)
 
 
 def of_prototypes(
