@@ -356,7 +356,7 @@ class Estimate:
     @cached_property
     def risk(self) -> FloatArray:
         """(N,): 1 - the largest posterior: the chance, as believed, that `label` is wrong."""
-        return np.asarray(1.0 - self.posterior.max(axis=1))
+        return np.asarray(1.0 - self.posterior[np.arange(len(self.label)), self.label])
 
 
 @dataclass(frozen=True)

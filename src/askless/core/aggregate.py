@@ -20,7 +20,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.special import xlogy
 
-from askless.core.normalise import normalise
+from askless.core.blocks import for_each_block
+from askless.core.normalise import normalise_block
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray, Prototypes
 
@@ -101,23 +102,21 @@ def fit(
     votes, confusion = group(annotations, prior_counts)
     K = annotations.n_classes
     class_prior = np.full(K, 1.0 / K)
-    seen_by_machine = None if machine is None else machine[votes.items]
-    certain = certainty(known, votes.items, K)
-    log_prior = log_item_prior(class_prior, seen_by_machine, settings.training_power) + certain
+    log_prior = log_item_priors(class_prior, machine, settings.training_power, votes.items, known)
     m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
     likelihoods: list[float] = []
     labels: list[IntArray] = []
     has_converged = False
     said = log_likelihood(votes, confusion)
     while len(votes.items) and len(likelihoods) < settings.max_em_steps and not has_converged:
-        posterior = normalise(log_prior + said)
+        posterior = join(log_prior, said)
         confusion = m_step(votes, confusion, posterior, rng)
         labels.append(posterior.argmax(axis=1))
         likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
         said = log_likelihood(votes, confusion)
         if settings.class_prior_count:
             class_prior = m_step_classes(posterior, settings.class_prior_count)
-            log_prior = log_item_prior(class_prior, seen_by_machine, settings.training_power) + certain
+            log_prior = log_item_priors(class_prior, machine, settings.training_power, votes.items, known)
         has_converged = len(likelihoods) > 1 and (
             abs(likelihoods[-1] - likelihoods[-2]) < settings.likelihood_epsilon
             if settings.criterion == "soft"
@@ -125,20 +124,32 @@ def fit(
         )
     evidence = np.zeros((annotations.n_items, K))
     evidence[votes.items] = said
-    gained = objective(log_prior + said, confusion, class_prior, settings.class_prior_count)
+    gained = objective(log_prior, said, confusion, class_prior, settings.class_prior_count)
     return confusion, evidence, EMInfo(gained, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
 
 
-def certainty(known: Prototypes | None, items: IntArray, n_classes: int) -> FloatArray | float:
-    """What to add to the log priors of some items, (len(items), K): minus infinity for what a known item is not."""
-    if known is None or not len(known):
-        return 0.0
-    certain = np.zeros((len(items), n_classes))
-    is_annotated = np.isin(known.item, items)
-    rows = np.searchsorted(items, known.item[is_annotated])
-    certain[rows] = -np.inf
-    certain[rows, known.label[is_annotated]] = 0
-    return certain
+def log_item_priors(
+    class_prior: FloatArray,
+    machine: Float32Array | None,
+    machine_power: float,
+    items: IntArray,
+    known: Prototypes | None,
+) -> FloatArray:
+    """(len(items), K): `log_item_prior` of some items, sorted; minus infinity for what a known one is not."""
+    log_priors = np.empty((len(items), len(class_prior)))
+
+    def fill_rows(rows: slice) -> None:
+        seen = None if machine is None else machine[items[rows]]
+        log_priors[rows] = log_item_prior(class_prior, seen, machine_power)
+
+    for_each_block(*log_priors.shape, fill_rows)
+    if known is not None and len(known):
+        is_annotated = np.isin(known.item, items)
+        certain = np.searchsorted(items, known.item[is_annotated]), known.label[is_annotated]
+        left = log_priors[certain]
+        log_priors[certain[0]] = -np.inf
+        log_priors[certain] = left
+    return log_priors
 
 
 def log_item_prior(
@@ -164,17 +175,37 @@ def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
     return np.asarray(votes.matrix @ log_probabilities)
 
 
+def join(log_prior: FloatArray, said: FloatArray) -> FloatArray:
+    """(V, K): the posterior from log priors and log likelihoods."""
+    posterior = np.empty_like(said)
+
+    def join_rows(rows: slice) -> None:
+        normalise_block(np.add(log_prior[rows], said[rows], out=posterior[rows]))
+
+    for_each_block(*said.shape, join_rows)
+    return posterior
+
+
 def e_step(
     evidence: FloatArray,
     machine: Float32Array | None,
     class_prior: Sequence[float] | FloatArray | None = None,
     machine_power: float = 1.0,
+    answer_power: float = 1.0,
 ) -> FloatArray:
-    """The posterior (N, K) from the log likelihood of each item's labels (N, K), the machine's belief to a power, and
-    the class prior (K,), none for uniform."""
+    """The posterior (N, K) from the log likelihood of each item's labels (N, K) and the machine's belief, each to a
+    power, and the class prior (K,), none for uniform."""
     K = evidence.shape[1]
     prior = np.full(K, 1.0 / K) if class_prior is None else np.asarray(class_prior)
-    return normalise(evidence + log_item_prior(prior, machine, machine_power))
+    posterior = np.empty_like(evidence)
+
+    def join_rows(rows: slice) -> None:
+        joint = np.multiply(evidence[rows], answer_power, out=posterior[rows])
+        joint += log_item_prior(prior, None if machine is None else machine[rows], machine_power)
+        normalise_block(joint)
+
+    for_each_block(*evidence.shape, join_rows)
+    return posterior
 
 
 def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:
@@ -209,10 +240,11 @@ def majority_vote(annotations: Annotations) -> FloatArray:
 def _argmax_with_random_ties(posterior: FloatArray, rng: np.random.Generator) -> IntArray:
     labels: IntArray = posterior.argmax(axis=1)
     top = posterior[np.arange(len(labels)), labels]
-    is_near = posterior >= (top - EPSILON)[:, None]
-    if np.count_nonzero(is_near) > len(labels):
-        tied = np.flatnonzero(is_near.sum(axis=1) > 1)
-        labels[tied] = np.where(is_near[tied], rng.random((len(tied), posterior.shape[1])), -1.0).argmax(axis=1)
+    unsure = np.flatnonzero(top < 0.5 + EPSILON)
+    is_near = posterior[unsure] >= (top[unsure] - EPSILON)[:, None]
+    is_tied = is_near.sum(axis=1) > 1
+    tied, is_near = unsure[is_tied], is_near[is_tied]
+    labels[tied] = np.where(is_near, rng.random(is_near.shape), -1.0).argmax(axis=1)
     return labels
 
 
@@ -221,13 +253,23 @@ def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> fl
 
 
 def objective(
-    log_joint: FloatArray, confusion: Confusion, class_prior: FloatArray, class_prior_count: float | None
+    log_prior: FloatArray,
+    said: FloatArray,
+    confusion: Confusion,
+    class_prior: FloatArray,
+    class_prior_count: float | None,
 ) -> float:
-    """Evidence of the items, from log P(labels, y) (V, K), plus the log Dirichlet densities, up to constants."""
-    peak = log_joint.max(axis=1)
-    log_evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
-    prior = confusion.pair_prior
-    gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
+    """Evidence of the items, from log P(y) and log P(labels | y), both (V, K), plus the log Dirichlet densities, up to
+    constants."""
+    log_evidence = np.empty(len(said))
+
+    def sum_rows(rows: slice) -> None:
+        log_evidence[rows] = normalise_block(log_prior[rows] + said[rows])
+
+    for_each_block(*said.shape, sum_rows)
+    is_seen = confusion.counts > 0
+    prior = confusion.pair_prior[is_seen]
+    gain = xlogy(prior, prior + confusion.counts[is_seen]) - xlogy(prior, prior)
     totals = confusion.prior_totals
     of_people = gain.sum() - xlogy(totals, confusion.row_totals / totals).sum()
     of_classes = (class_prior_count or 0.0) * np.log(len(class_prior) * class_prior).sum()
