@@ -20,8 +20,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.special import xlogy
 
-from askless.core.blocks import for_each_block
-from askless.core.normalise import normalise_block
+from askless.core.blocks import blocks, for_each
+from askless.core.normalise import normalise, normalise_block
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray, Prototypes
 
@@ -54,26 +54,29 @@ class Votes:
 
     Args:
         items: (V,) the items that have annotations, sorted.
-        pair: (M,) for each annotation its column in `matrix`.
-        row: (M,) for each annotation its row in `matrix`.
-        matrix: (V, Q) sparse: how often each pair occurs for each item.
+        pair: (M,) for each annotation its column in S.
+        row: (M,) for each annotation its row in S.
+        parts: blocks of items, each with its rows of S, sparse: how often each pair occurs for each item.
+        transposed: (Q, V), all of S, transposed.
     """
 
     items: IntArray
     pair: IntArray
     row: IntArray
-    matrix: sparse.csr_array[np.float64]
+    parts: list[tuple[slice, sparse.csr_array[np.float64]]]
     transposed: sparse.csr_array[np.float64]
 
 
 def group(annotations: Annotations, prior_counts: FloatArray) -> tuple[Votes, Confusion]:
     """The vote matrix, and the confusions as the prior has them, over the pairs that occur."""
     K = annotations.n_classes
-    items, row = np.unique(annotations.item, return_inverse=True)
+    is_annotated = np.bincount(annotations.item, minlength=annotations.n_items) > 0
+    items, row = np.flatnonzero(is_annotated), (np.cumsum(is_annotated) - 1)[annotations.item]
     pairs, pair = np.unique(annotations.annotator * K + annotations.label, return_inverse=True)
     matrix = sparse.csr_array((np.ones(len(annotations)), (row, pair)), shape=(len(items), len(pairs)))
     prior_only = Confusion(prior_counts, pairs // K, pairs % K, np.zeros((len(pairs), K)), annotations.n_annotators)
-    return Votes(items, pair, row, matrix, matrix.T.tocsr()), prior_only
+    parts = [(rows, matrix[rows]) for rows in blocks(len(items), K)]
+    return Votes(items, pair, row, parts, matrix.T.tocsr()), prior_only
 
 
 def fit(
@@ -103,18 +106,21 @@ def fit(
     K = annotations.n_classes
     class_prior = np.full(K, 1.0 / K)
     log_prior = log_item_priors(class_prior, machine, settings.training_power, votes.items, known)
-    m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
     likelihoods: list[float] = []
     labels: list[IntArray] = []
     has_converged = False
-    said = log_likelihood(votes, confusion)
     while len(votes.items) and len(likelihoods) < settings.max_em_steps and not has_converged:
-        posterior = join(log_prior, said)
-        confusion = m_step(votes, confusion, posterior, rng)
-        labels.append(posterior.argmax(axis=1))
+        weights = log_joint(votes, confusion, log_prior)
+        if settings.m_step == "soft":
+            confusion = m_step_soft(votes, confusion, normalise(weights))
+            labels.append(weights.argmax(axis=1))
+        else:
+            label, drawn = most_likely(weights, rng)
+            confusion = m_step_hard(votes, confusion, drawn)
+            labels.append(label)
         likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
-        said = log_likelihood(votes, confusion)
         if settings.class_prior_count:
+            posterior = weights if settings.m_step == "soft" else normalise(weights)
             class_prior = m_step_classes(posterior, settings.class_prior_count)
             log_prior = log_item_priors(class_prior, machine, settings.training_power, votes.items, known)
         has_converged = len(likelihoods) > 1 and (
@@ -122,9 +128,8 @@ def fit(
             if settings.criterion == "soft"
             else np.array_equal(labels[-1], labels[-2])
         )
-    evidence = np.zeros((annotations.n_items, K))
-    evidence[votes.items] = said
-    gained = objective(log_prior, said, confusion, class_prior, settings.class_prior_count)
+    evidence, log_sums = weigh_evidence(votes, confusion, log_prior, annotations.n_items)
+    gained = objective(log_sums, confusion, class_prior, settings.class_prior_count)
     return confusion, evidence, EMInfo(gained, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
 
 
@@ -142,7 +147,7 @@ def log_item_priors(
         seen = None if machine is None else machine[items[rows]]
         log_priors[rows] = log_item_prior(class_prior, seen, machine_power)
 
-    for_each_block(*log_priors.shape, fill_rows)
+    for_each(blocks(*log_priors.shape), fill_rows)
     if known is not None and len(known):
         is_annotated = np.isin(known.item, items)
         certain = np.searchsorted(items, known.item[is_annotated]), known.label[is_annotated]
@@ -168,22 +173,41 @@ def log_item_prior(
     return log_belief
 
 
-def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
-    """(V, K): log P(all labels of an item | y)."""
-    log_probabilities = confusion.pair_probabilities + EPSILON
-    np.log(log_probabilities, out=log_probabilities)
-    return np.asarray(votes.matrix @ log_probabilities)
+def log_joint(votes: Votes, confusion: Confusion, log_prior: FloatArray) -> FloatArray:
+    """(V, K): log P(all labels of an item, y), from the log prior of each item (V, K)."""
+    log_probabilities = _log_probabilities(confusion)
+    joint = np.empty_like(log_prior)
+
+    def fill(part: tuple[slice, sparse.csr_array[np.float64]]) -> None:
+        rows, said = part
+        np.add(said @ log_probabilities, log_prior[rows], out=joint[rows])
+
+    for_each(votes.parts, fill)
+    return joint
 
 
-def join(log_prior: FloatArray, said: FloatArray) -> FloatArray:
-    """(V, K): the posterior from log priors and log likelihoods."""
-    posterior = np.empty_like(said)
+def weigh_evidence(
+    votes: Votes, confusion: Confusion, log_prior: FloatArray, n_items: int
+) -> tuple[FloatArray, FloatArray]:
+    """(N, K) log P(all labels of an item | y), zero for items without labels; (V,) log P(all labels of an item)."""
+    log_probabilities = _log_probabilities(confusion)
+    evidence = np.zeros((n_items, log_prior.shape[1]))
+    log_sums = np.empty(len(votes.items))
 
-    def join_rows(rows: slice) -> None:
-        normalise_block(np.add(log_prior[rows], said[rows], out=posterior[rows]))
+    def fill(part: tuple[slice, sparse.csr_array[np.float64]]) -> None:
+        rows, matrix = part
+        said = matrix @ log_probabilities
+        evidence[votes.items[rows]] = said
+        said += log_prior[rows]
+        log_sums[rows] = normalise_block(said)
 
-    for_each_block(*said.shape, join_rows)
-    return posterior
+    for_each(votes.parts, fill)
+    return evidence, log_sums
+
+
+def _log_probabilities(confusion: Confusion) -> FloatArray:
+    probabilities = confusion.pair_probabilities + EPSILON
+    return np.log(probabilities, out=probabilities)
 
 
 def e_step(
@@ -204,18 +228,17 @@ def e_step(
         joint += log_item_prior(prior, None if machine is None else machine[rows], machine_power)
         normalise_block(joint)
 
-    for_each_block(*evidence.shape, join_rows)
+    for_each(blocks(*evidence.shape), join_rows)
     return posterior
 
 
-def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:
+def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray) -> Confusion:
     """Expected counts: an item counts for each class as much as its posterior says."""
     return confusion.with_counts(np.asarray(votes.transposed @ posterior))
 
 
-def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: np.random.Generator) -> Confusion:
-    """The paper's counts: an item counts fully for its most likely class; ties are broken at random."""
-    labels = _argmax_with_random_ties(posterior, rng)
+def m_step_hard(votes: Votes, confusion: Confusion, labels: IntArray) -> Confusion:
+    """The paper's counts: an item counts fully for its most likely class, (V,)."""
     K = confusion.n_classes
     counts = np.bincount(votes.pair * K + labels[votes.row], minlength=len(confusion.counts) * K)
     return confusion.with_counts(counts.reshape(-1, K).astype(np.float64))
@@ -237,15 +260,28 @@ def majority_vote(annotations: Annotations) -> FloatArray:
     return share
 
 
-def _argmax_with_random_ties(posterior: FloatArray, rng: np.random.Generator) -> IntArray:
-    labels: IntArray = posterior.argmax(axis=1)
-    top = posterior[np.arange(len(labels)), labels]
-    unsure = np.flatnonzero(top < 0.5 + EPSILON)
-    is_near = posterior[unsure] >= (top[unsure] - EPSILON)[:, None]
-    is_tied = is_near.sum(axis=1) > 1
-    tied, is_near = unsure[is_tied], is_near[is_tied]
-    labels[tied] = np.where(is_near, rng.random(is_near.shape), -1.0).argmax(axis=1)
-    return labels
+def most_likely(log_weights: FloatArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+    """The class that weighs most, of (V, K) rows: the first of them, and one drawn among those whose probabilities are
+    within `EPSILON` of the largest."""
+    V, K = log_weights.shape
+    labels, is_close = np.empty(V, np.int64), np.empty(V, bool)
+    width = 2 * K * EPSILON  # the largest probability is 1 / K or more
+
+    def choose(rows: slice) -> None:
+        weights = log_weights[rows]
+        labels[rows] = largest = weights.argmax(axis=1)
+        peak = weights[np.arange(len(weights)), largest]
+        is_close[rows] = np.count_nonzero(weights >= (peak - width)[:, None], axis=1) > 1
+
+    for_each(blocks(V, K), choose)
+    close = np.flatnonzero(is_close)
+    posterior = normalise(log_weights[close])
+    is_near = posterior >= posterior.max(axis=1, keepdims=True) - EPSILON
+    is_tied = np.count_nonzero(is_near, axis=1) > 1
+    tied, is_near = close[is_tied], is_near[is_tied]
+    drawn = labels.copy()
+    drawn[tied] = np.where(is_near, rng.random(is_near.shape), -1.0).argmax(axis=1)
+    return labels, drawn
 
 
 def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> float:
@@ -253,20 +289,9 @@ def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> fl
 
 
 def objective(
-    log_prior: FloatArray,
-    said: FloatArray,
-    confusion: Confusion,
-    class_prior: FloatArray,
-    class_prior_count: float | None,
+    log_evidence: FloatArray, confusion: Confusion, class_prior: FloatArray, class_prior_count: float | None
 ) -> float:
-    """Evidence of the items, from log P(y) and log P(labels | y), both (V, K), plus the log Dirichlet densities, up to
-    constants."""
-    log_evidence = np.empty(len(said))
-
-    def sum_rows(rows: slice) -> None:
-        log_evidence[rows] = normalise_block(log_prior[rows] + said[rows])
-
-    for_each_block(*said.shape, sum_rows)
+    """Evidence of the items, log P(labels) (V,), plus the log Dirichlet densities, up to constants."""
     is_seen = confusion.counts > 0
     prior = confusion.pair_prior[is_seen]
     gain = xlogy(prior, prior + confusion.counts[is_seen]) - xlogy(prior, prior)

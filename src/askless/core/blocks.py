@@ -1,16 +1,19 @@
 """Work row by row: in blocks that stay in a core's cache, side by side on the cores there are."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+Task = TypeVar("Task")
+
 NUMBERS_PER_BLOCK = 2**16
 MIN_ROWS = 256
-MIN_BLOCKS = 4
+MIN_TASKS = 4
 """Fewer are done before another thread would have begun."""
 
 _crew: ContextVar[tuple[ThreadPoolExecutor, int] | None] = ContextVar("crew", default=None)
@@ -19,7 +22,7 @@ _crew: ContextVar[tuple[ThreadPoolExecutor, int] | None] = ContextVar("crew", de
 
 @contextmanager
 def side_by_side() -> Iterator[None]:
-    """Inside, BLAS keeps to one thread, and `for_each_block` has as many as BLAS would have had.
+    """Inside, BLAS keeps to one thread, and `for_each` has as many as BLAS would have had.
 
     Matrix products round differently with another number of threads; blocks do not, so that a computation gives the
     same everywhere that has the same processor and libraries.
@@ -34,18 +37,22 @@ def side_by_side() -> Iterator[None]:
             _crew.reset(token)
 
 
-def for_each_block(n_rows: int, n_columns: int, do: Callable[[slice], None]) -> None:
-    """Calls `do` for every block of rows, in any order, perhaps several at once; `do` writes to its own rows only."""
+def blocks(n_rows: int, n_columns: int) -> list[slice]:
+    """Rows in pieces that stay in a core's cache while they are worked on."""
     size = max(NUMBERS_PER_BLOCK // n_columns, MIN_ROWS)
-    blocks = [slice(start, start + size) for start in range(0, n_rows, size)]
-    waiting = iter(blocks)
+    return [slice(start, start + size) for start in range(0, n_rows, size)]
+
+
+def for_each(tasks: Sequence[Task], do: Callable[[Task], object]) -> None:
+    """Calls `do` for every task, in any order, perhaps several at once; each writes to places of its own."""
+    crew = _crew.get() if len(tasks) >= MIN_TASKS else None
+    pool, n_helpers = crew or (None, 0)
+    waiting = iter(tasks)
 
     def work() -> None:
-        for rows in waiting:
-            do(rows)
+        for task in waiting:
+            do(task)
 
-    crew = _crew.get()
-    pool, n_helpers = crew if crew and len(blocks) >= MIN_BLOCKS else (None, 0)
     helping = [pool.submit(work) for _ in range(n_helpers)] if pool else []
     work()
     for helper in helping:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from askless.core.blocks import for_each_block
+from askless.core.blocks import blocks, for_each
 from askless.core.calibrate import log_loss, pool_weights, safe_temperature
 from askless.core.learner import Learner, Network, NetworkMaker, name_of
 from askless.core.normalise import normalise
@@ -139,7 +139,7 @@ def _fit_and_predict(
                 pool += trust * _log(features.prior[rows])
             belief[rows] = normalise(pool)
 
-        for_each_block(*belief.shape, pool_rows)
+        for_each(blocks(*belief.shape), pool_rows)
     return belief, loss
 
 

@@ -5,14 +5,14 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from askless.core.blocks import for_each_block
+from askless.core.blocks import blocks, for_each
 
 Weights = TypeVar("Weights", bound=npt.NDArray[np.floating])
 
 
 def normalise(log_weights: Weights) -> Weights:
     """Rows proportional to exp(log_weights), each summing to 1: (n, K), computed in place and returned."""
-    for_each_block(*log_weights.shape, lambda rows: normalise_block(log_weights[rows]))
+    for_each(blocks(*log_weights.shape), lambda rows: normalise_block(log_weights[rows]))
     return log_weights
 
 

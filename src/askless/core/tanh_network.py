@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from askless.core.blocks import for_each_block
+from askless.core.blocks import blocks, for_each
 from askless.core.learner import Minibatch
 from askless.core.normalise import normalise
 from askless.settings import LearnerSettings
@@ -46,7 +46,7 @@ class TanhNetwork:
         def predict_rows(rows: slice) -> None:
             probability[rows] = normalise(_forward(self.layers, X[rows].astype(np.float32, copy=False))[-1])
 
-        for_each_block(*probability.shape, predict_rows)
+        for_each(blocks(*probability.shape), predict_rows)
         return probability
 
     def keep(self) -> None:
