@@ -403,6 +403,8 @@ class Answer:
     def __post_init__(self) -> None:
         for name in ("item", "label", "response_ms"):
             value = getattr(self, name)
+            if type(value) is int and -(2**63) <= value < 2**63:
+                continue
             if value is not None or name == "item":
                 object.__setattr__(self, name, _whole_number(value, f"{name} of an answer"))
         if self.id is not None and not (isinstance(self.id, bytes) and len(self.id) == 16):
