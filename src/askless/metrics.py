@@ -46,13 +46,14 @@ def accuracy_metrics(
 def rank_of_truth(probability: npt.NDArray[np.floating], truth: IntArray) -> IntArray:
     """(n,) how many classes come before the true one: a larger probability, or the same and a lower index."""
     rank = np.empty(len(truth), np.int64)
+    ones = np.ones(probability.shape[1], np.float32)
 
     def count(rows: slice) -> None:
         belief, y = probability[rows], truth[rows, None]
         own = np.take_along_axis(belief, y, axis=1)
         is_before = belief > own
         is_before |= (belief == own) & (np.arange(belief.shape[1]) < y)
-        rank[rows] = is_before.sum(axis=1)
+        rank[rows] = is_before @ ones  # several times as fast as sum(axis=1)
 
     for_each(blocks(*probability.shape), count)
     return rank

@@ -179,8 +179,8 @@ def log_joint(votes: Votes, confusion: Confusion, log_prior: FloatArray) -> Floa
     joint = np.empty_like(log_prior)
 
     def fill(part: tuple[slice, sparse.csr_array[np.float64]]) -> None:
-        rows, said = part
-        np.add(said @ log_probabilities, log_prior[rows], out=joint[rows])
+        rows, matrix = part
+        np.add(np.asarray(matrix @ log_probabilities), log_prior[rows], out=joint[rows])
 
     for_each(votes.parts, fill)
     return joint
@@ -196,7 +196,7 @@ def weigh_evidence(
 
     def fill(part: tuple[slice, sparse.csr_array[np.float64]]) -> None:
         rows, matrix = part
-        said = matrix @ log_probabilities
+        said = np.asarray(matrix @ log_probabilities)
         evidence[votes.items[rows]] = said
         said += log_prior[rows]
         log_sums[rows] = normalise_block(said)
@@ -206,8 +206,16 @@ def weigh_evidence(
 
 
 def _log_probabilities(confusion: Confusion) -> FloatArray:
-    probabilities = confusion.pair_probabilities + EPSILON
-    return np.log(probabilities, out=probabilities)
+    """(Q, K): of each pair, given y."""
+    probabilities = confusion.pair_probabilities
+    logs = np.empty_like(probabilities)
+
+    def fill(rows: slice) -> None:
+        np.add(probabilities[rows], EPSILON, out=logs[rows])
+        np.log(logs[rows], out=logs[rows])
+
+    for_each(blocks(*logs.shape), fill)
+    return logs
 
 
 def e_step(

@@ -132,9 +132,7 @@ def _joined(
     upto: int,
 ) -> Estimate:
     """People's evidence and the machine's belief, each to its power."""
-    posterior = aggregate.e_step(
-        evidence, machine, em.class_prior, settings.machine_power, settings.answer_power
-    )
+    posterior = aggregate.e_step(evidence, machine, em.class_prior, settings.machine_power, settings.answer_power)
     class_prior = np.array(em.class_prior)
     return _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)
 

@@ -16,7 +16,7 @@ def normalise(log_weights: Weights) -> Weights:
     return log_weights
 
 
-def normalise_block(log_weights: Weights) -> Weights:
+def normalise_block(log_weights: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """As `normalise`, of a few rows; returns the logarithms of what they summed to, (n,)."""
     largest = log_weights.argmax(axis=1)  # and looked up: up to four times as fast as max(axis=1)
     peak = log_weights[np.arange(len(log_weights)), largest]

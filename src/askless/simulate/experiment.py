@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
-import numpy as np
-
 from askless.campaign import Campaign
 from askless.core.blocks import side_by_side
 from askless.core.risk import ItemStatus, StopReason
