@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from problems import Problem, problems
 
 from askless.core import aggregate
-from askless.core.aggregate import EPSILON, e_step, fit, group, majority_vote, most_likely
+from askless.core.aggregate import e_step, fit, majority_vote, most_likely
+from askless.core.votes import EPSILON, group
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, FloatArray, IntArray
 

@@ -15,6 +15,7 @@ from askless.core import aggregate, people, pool
 from askless.core.learner import Learner, NetworkMaker
 from askless.core.machine import believe
 from askless.core.tanh_network import TanhNetwork
+from askless.core.votes import group
 from askless.settings import AggregatorSettings, CampaignConfig
 from askless.types import Annotations, BoolArray, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
 
@@ -142,7 +143,7 @@ def _by_majority(
 ) -> tuple[Estimate, Info]:
     posterior = aggregate.majority_vote(annotations)
     posterior[prototypes.item] = np.eye(posterior.shape[1])[prototypes.label]
-    votes, prior_only = aggregate.group(annotations, prior_counts)
+    votes, prior_only = group(annotations, prior_counts)
     confusion = aggregate.m_step_soft(votes, prior_only, posterior[votes.items])
     K = annotations.n_classes
     uniform = np.full(K, 1.0 / K)

@@ -19,7 +19,7 @@ def normalise(log_weights: Weights) -> Weights:
 def normalise_block(log_weights: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """As `normalise`, of a few rows; returns the logarithms of what they summed to, (n,)."""
     largest = log_weights.argmax(axis=1)  # and looked up: up to four times as fast as max(axis=1)
-    peak = log_weights[np.arange(len(log_weights)), largest]
+    peak: npt.NDArray[np.floating] = log_weights[np.arange(len(log_weights)), largest]
     log_weights -= peak[:, None]
     np.exp(log_weights, out=log_weights)
     total = np.einsum("nk->n", log_weights)  # twice as fast as sum(axis=1)

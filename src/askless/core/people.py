@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import gammaln
 
-from askless.core.aggregate import EMInfo, group, log_item_priors, log_joint, objective, weigh_evidence
+from askless.core.aggregate import EMInfo, objective
 from askless.core.normalise import normalise
+from askless.core.votes import group, log_item_priors, log_joint, weigh_evidence
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, Prototypes
 
