@@ -503,6 +503,22 @@ class TestGold:
         assert campaign.standing(bad.annotator) == Standing.WORKING
         campaign.close()
 
+    def test_who_did_not_qualify_takes_nothing_back(self) -> None:
+        campaign = with_gold(n_qualification=2)
+        batch = ask_one(campaign)
+        wrong = [Answer(item, (int(TRUTH[item]) + 1) % K, id=bytes([n])) for n, item in enumerate(batch.items)]
+        campaign.tell(batch.id, wrong[:1])
+        assert campaign.undo("ann", bytes([0]))  # nothing is decided yet
+        campaign.tell(batch.id, [replace(wrong[0], id=b"again"), wrong[1]])
+        assert campaign.standing("ann") == Standing.UNQUALIFIED
+        n_entries = len(read(campaign))
+        for id in (b"again", bytes([1])):
+            with pytest.raises(AnswerError, match="'ann' takes nothing back: it is decided"):
+                campaign.undo("ann", id)
+        assert not campaign.undo("ann", bytes([0]))  # said again, because the first reply was lost
+        assert len(read(campaign)) == n_entries
+        campaign.close()
+
     def test_broken_gold_is_no_gold(self) -> None:
         campaign = with_gold(n_qualification=6)
         for name in ("cy", "dan"):

@@ -10,6 +10,7 @@ from askless.campaign import Campaign
 from askless.data.folder import CampaignFolder
 from askless.errors import DataError
 from askless.server.inference import Inference, InferenceState, child_command
+from askless.server.item_names import ItemNames
 from askless.server.links import Links, read_secret
 from askless.server.settings import read_page_settings
 from askless.types import Invitation
@@ -43,7 +44,8 @@ class LiveCampaign:
             store = place.store
             self.classes = place.read_classes()
             self.page = read_page_settings(place.settings)
-            self.links = Links(read_secret(place.secret))
+            secret = read_secret(place.secret)
+            self.links, self.item_names = Links(secret), ItemNames(secret)
             self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
             opened.callback(self.campaign.close)
             if store == place.log:
