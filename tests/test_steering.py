@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -506,16 +506,17 @@ class TestGold:
     def test_who_did_not_qualify_takes_nothing_back(self) -> None:
         campaign = with_gold(n_qualification=2)
         batch = ask_one(campaign)
-        wrong = [Answer(item, (int(TRUTH[item]) + 1) % K, id=bytes([n])) for n, item in enumerate(batch.items)]
+        ids = [bytes([n]) * 16 for n in range(3)]
+        wrong = [Answer(item, (int(TRUTH[item]) + 1) % K, id=ids[n]) for n, item in enumerate(batch.items)]
         campaign.tell(batch.id, wrong[:1])
-        assert campaign.undo("ann", bytes([0]))  # nothing is decided yet
-        campaign.tell(batch.id, [replace(wrong[0], id=b"again"), wrong[1]])
+        assert campaign.undo("ann", ids[0])  # nothing is decided yet
+        campaign.tell(batch.id, [replace(wrong[0], id=ids[2]), wrong[1]])
         assert campaign.standing("ann") == Standing.UNQUALIFIED
         n_entries = len(read(campaign))
-        for id in (b"again", bytes([1])):
+        for id in (ids[2], ids[1]):
             with pytest.raises(AnswerError, match="'ann' takes nothing back: it is decided"):
                 campaign.undo("ann", id)
-        assert not campaign.undo("ann", bytes([0]))  # said again, because the first reply was lost
+        assert not campaign.undo("ann", ids[0])  # said again, because the first reply was lost
         assert len(read(campaign)) == n_entries
         campaign.close()
 
