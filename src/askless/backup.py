@@ -25,6 +25,7 @@ def back_up(place: CampaignFolder, file: Path) -> int:
     Raises:
         StoreError: the file is there already, or there is no campaign with a log in its folder.
     """
+    place.read_items()  # says so where there is no campaign
     if place.store != place.log:
         raise StoreError(
             f"The answers of {place.root} are in PostgreSQL; back them up by pg_dump, and copy the folder."

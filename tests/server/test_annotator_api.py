@@ -81,6 +81,7 @@ ROUTES = (
     ("POST", "/api/events"),
     ("GET", f"/api/image/{'0' * 16}"),
     ("GET", "/api/example/0/0"),
+    ("GET", "/api/manage/image/0"),
 )
 
 
@@ -301,6 +302,28 @@ def test_an_image_without_thumbnail_is_made_from_its_file_and_one_without_either
     assert site.client.get("/api/manage/image/24", headers=mia).status_code == 404
 
 
+def test_a_closer_look_is_as_large_as_the_original_up_to_4096_pixels(tmp_path: Path) -> None:
+    sizes = [(640, 480), (1500, 1000), (6000, 600)]
+    site = Site(tmp_path / "shapes", pictures=[draw(i, size) for i, size in enumerate(sizes)])
+    for one in site.hold()["batches"][0]["items"]:
+        path, (width, height) = f"/api/image/{one['item']}?size=4096", sizes[site.number(one)]
+        seen = Image.open(BytesIO(site.client.get(path, headers=site.ann).content))
+        assert seen.size == (min(width, 4096), height if width <= 4096 else 410)
+    assert site.client.get(path, headers=site.headers("bob")).status_code == 404
+    assert site.client.get(path.replace("4096", "5000"), headers=site.ann).status_code == 422
+    site.live.close()
+
+
+def test_a_browser_that_went_astray_gets_a_page(site: Site) -> None:
+    by_browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nothing", "/static/nothing.js", "/api/nothing"):
+        response = site.client.get(path, headers=by_browser)
+        assert (response.status_code, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert "Open that one, whole, with all that stands behind the #" in response.text
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        assert site.client.get(path).json() == {"detail": "Not Found"}
+
+
 def test_examples_come_by_number(site: Site) -> None:
     assert site.client.get("/api/example/0/0", headers=site.ann).headers["Content-Type"] == "image/webp"
     for path in ("0/1", "0/2", "1/0", "9/0", "-1/0", "0/-1"):
@@ -367,7 +390,9 @@ def test_the_page_preloads_every_module_that_there_is(site: Site) -> None:
 
 
 def test_gold_and_other_images_differ_in_nothing(tmp_path: Path) -> None:
-    site = Site(tmp_path / "shapes", pictures=[draw(0) for _ in range(24)], n_gold=12, settings="annotators.gold_rate = 0.5")
+    site = Site(
+        tmp_path / "shapes", pictures=[draw(0) for _ in range(24)], n_gold=12, settings="annotators.gold_rate = 0.5"
+    )
     seen: dict[bool, set[object]] = {True: set(), False: set()}
     for name in ("a", "b", "c"):
         who = site.headers(name)

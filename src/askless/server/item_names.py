@@ -33,6 +33,6 @@ class ItemNames:
         return left * 256**N_HALF_BYTES + right
 
     def _mix(self, half: int, number: int) -> int:
-        content = half.to_bytes(N_HALF_BYTES, "big")
-        digest = blake2b(content, key=self._secret, digest_size=N_HALF_BYTES, person=b"askless item %d" % number)
-        return int.from_bytes(digest.digest(), "big")
+        content, purpose = half.to_bytes(N_HALF_BYTES, "big"), b"askless item %d" % number
+        mixed: bytes = blake2b(content, key=self._secret, digest_size=N_HALF_BYTES, person=purpose).digest()
+        return int.from_bytes(mixed, "big")

@@ -4,6 +4,7 @@ import io
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
@@ -24,10 +25,11 @@ RESPONSES = {**REFUSALS, 200: {"content": {"image/webp": {"schema": {"type": "st
 
 
 class Size(IntEnum):
-    """Pixels of the longest side, as in `THUMBNAIL_SIZES`."""
+    """Pixels of the longest side: those of `THUMBNAIL_SIZES`, and that of a closer look, which is made on demand."""
 
     SMALL = 256
     LARGE = 1024
+    FULL = 4096
 
 
 class Picture(Response):
@@ -38,6 +40,7 @@ def router(live: LiveCampaign) -> APIRouter:
     """Routes of items, which annotators find by name and managers by number, and of the examples in the guide."""
     routes = APIRouter(prefix="/api", tags=["pictures"])
     items = live.place.read_items()
+    one_at_a_time = Lock()  # a large picture takes 50 MB and more while it is made
     anybody = person(live, "annotator", "viewer", "admin")
 
     @routes.get("/image/{name}", response_class=Response, responses=RESPONSES)
@@ -67,7 +70,10 @@ def router(live: LiveCampaign) -> APIRouter:
         try:
             thumbnail = live.place.thumbnail(items.digest[item], size)
             content = thumbnail.read_bytes() if thumbnail.exists() else None
-            return Picture(content or _shrink(items.open_image(item, at_least=size), size), headers=HEADERS)
+            if content is None:
+                with one_at_a_time:
+                    content = _shrink(items.open_image(item, at_least=size), size)
+            return Picture(content, headers=HEADERS)
         except (DataError, OSError):
             raise HTTPException(404, "The file of this image cannot be read.") from None
 

@@ -25,7 +25,7 @@ export class Page {
   #queue;
   #settings;
   #choice;
-  #stage = makeStage(find("stage"));
+  #stage = makeStage(find("stage"), (entry) => this.#queue.sharpen(entry));
   #stopwatch = new Stopwatch();
   #guide;
   #settingsDialog;

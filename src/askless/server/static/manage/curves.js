@@ -5,6 +5,7 @@ import { count, date, hour, moment, percent } from "./words.js";
 
 const HEIGHT = 190;
 const charts = new Map();
+const WHOLE = Array.from({ length: 39 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3)); // steps of an axis
 
 export function showCurves(curves) {
   const root = document.getElementById("curves");
@@ -49,8 +50,8 @@ function draw(root, name, title, data, { series, scales = {}, isTime = true, xLa
       cursor: { y: false },
       scales: { x: { time: isTime, range: isTime ? fromTo(600) : fromTo(10) }, ...scales },
       axes: [
-        { ...axis, label: xLabel || undefined, labelSize: 18, values: isTime ? times : (_, ticks) => ticks.map(count) },
-        { ...axis, size: 56, space: 28, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : String(+tick.toFixed(2)))) },
+        { ...axis, label: xLabel || undefined, labelSize: 18, ...(isTime ? { values: times } : { values: (_, ticks) => ticks.map(count), incrs: WHOLE }) },
+        { ...axis, size: 56, space: 28, incrs: WHOLE, values: (_, ticks) => ticks.map(count) },
       ],
       series: [{ label: isTime ? "time" : xLabel, value: orLast(isTime ? moment : count) }, ...series],
     };

@@ -26,6 +26,9 @@ export function showSummary(summary) {
   state.textContent = `${{ running: "Running", paused: "Paused", finished: "Finished" }[summary.state]}${reason}`;
   document.getElementById("progress").replaceChildren(...progress(summary));
   document.getElementById("figures").replaceChildren(...figures(summary));
+  const notes = document.getElementById("notes");
+  notes.hidden = !summary.notes.length;
+  notes.replaceChildren(...summary.notes.map((note) => element("li", {}, note)));
   document.getElementById("rests-on").textContent = summary.accuracy.rests_on;
 }
 
