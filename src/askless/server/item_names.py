@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 N_ROUNDS = 4
 N_HALF_BYTES = 4
+HALF = 2**32
 PATTERN = r"^[0-9a-f]{16}$"
 
 
@@ -20,7 +21,7 @@ class ItemNames:
 
     def name(self, item: int) -> str:
         """16 hexadecimal digits for an item (its index)."""
-        left, right = divmod(item, 256**N_HALF_BYTES)
+        left, right = divmod(item, HALF)
         for number in range(N_ROUNDS):
             left, right = right, left ^ self._mix(right, number)
         return f"{left:08x}{right:08x}"
@@ -30,9 +31,9 @@ class ItemNames:
         left, right = int(name[:8], 16), int(name[8:], 16)
         for number in reversed(range(N_ROUNDS)):
             left, right = right ^ self._mix(left, number), left
-        return left * 256**N_HALF_BYTES + right
+        return left * HALF + right
 
     def _mix(self, half: int, number: int) -> int:
         content, purpose = half.to_bytes(N_HALF_BYTES, "big"), b"askless item %d" % number
-        mixed: bytes = blake2b(content, key=self._secret, digest_size=N_HALF_BYTES, person=purpose).digest()
-        return int.from_bytes(mixed, "big")
+        mixed = blake2b(content, key=self._secret, digest_size=N_HALF_BYTES, person=purpose)
+        return int.from_bytes(mixed.digest(), "big")
