@@ -128,7 +128,7 @@ def test_who_did_not_qualify_is_thanked_and_takes_nothing_back(serve: Serve) -> 
     assert len(place.entries(Kind.ANSWERED)) == 2
     assert not place.entries(Kind.UNDONE)
     page.goto(f"{place.url}/nothing")
-    expect(page.locator("h1")).to_have_text("There is nothing here")
+    expect(page.locator("#notice h2")).to_have_text("There is nothing here")
     check(page)
 
 

@@ -84,6 +84,7 @@ function figures(summary) {
 
 function inferenceWords({ last_error: error, last_seconds: seconds, n_behind: behind, refreshed }) {
   if (error) return ["In trouble", [error]];
+  if (!behind && refreshed === null) return ["–", ["comes with the first answers"]];
   const when = refreshed === null ? "not yet" : `last at ${hour(refreshed)}`;
   const took = seconds === null ? "" : `took ${seconds.toFixed(1)} s`;
   return [behind ? `${several(behind, "change")} behind` : "Up to date", [when, took]];
