@@ -173,7 +173,7 @@ def test_pictures_of_any_shape_fit_and_can_be_looked_at_closely(serve: Serve) ->
         assert enlarged is not None
         assert enlarged["width"] == pytest.approx(3 * picture["width"], rel=0.01)
         page.wait_for_function(
-            "[8, 1600].includes(Math.max(...['Width', 'Height'].map(s => document.images[0][`natural${s}`])))"
+            "() => [8, 1600].includes(Math.max(...['Width', 'Height'].map(s => document.images[0][`natural${s}`])))"
         )
         sharp = page.locator("#stage img").bounding_box()
         assert sharp == enlarged
