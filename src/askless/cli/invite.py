@@ -35,7 +35,7 @@ def invite(
             manager.post("/revoke", {"id": revoked})
         standing = {} if is_new or not names else _standing(manager, role)
         links = {}
-        for name in names or ():
+        for name in dict.fromkeys(names or ()):
             if name in standing:
                 one = standing[name]
                 note(f"{name} has a link already, {_until(one)}, which is this; --new makes another one.")

@@ -28,7 +28,7 @@ class LiveCampaign:
     Args:
         folder: of a campaign, as `askless init` made it.
         clock: seconds; leases and links end by it.
-        is_looking: nothing will be told or decided; a campaign that has not begun is not begun, and nothing is written.
+        is_looking: nothing will be told or decided, so that a campaign which has not begun is not begun.
 
     Raises:
         ServedError: another process has it.
