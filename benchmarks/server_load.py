@@ -28,6 +28,8 @@ import numpy as np
 
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemRow, to_csv
+from askless.server.item_names import ItemNames
+from askless.server.links import read_secret
 from askless.server.live import LiveCampaign
 from askless.store.entries import Kind
 from askless.store.postgres import address_of_folder
@@ -102,7 +104,12 @@ class Browser:
 
 
 async def annotate(
-    browser: Browser, truth: Any, seed: int, end: float, seconds_per_answer: float, tally: Tally
+    browser: Browser,
+    truth: dict[str, int],
+    seed: int,
+    end: float,
+    seconds_per_answer: float,
+    tally: Tally,
 ) -> None:
     rng = np.random.default_rng(seed)
     due = time.perf_counter() + rng.random() * 8 * seconds_per_answer
@@ -121,7 +128,7 @@ async def annotate(
                     "kind": "answer",
                     "batch": batch["id"],
                     "item": one["item"],
-                    "label": int(truth[one["item"]] if rng.random() < 0.8 else rng.integers(K)),
+                    "label": truth[one["item"]] if rng.random() < 0.8 else int(rng.integers(K)),
                     "response_ms": 1000,
                 }
                 for one in batch["items"]
@@ -147,7 +154,7 @@ async def _post(browser: Browser, path: str, content: Any, times: list[float], t
     return reply
 
 
-async def drive(url: str, tokens: list[str], truth: Any, seconds: float, rate: float) -> Tally:
+async def drive(url: str, tokens: list[str], truth: dict[str, int], seconds: float, rate: float) -> Tally:
     tally, end = Tally(), time.perf_counter() + seconds
     crowd = [await Browser.open(url, token) for token in tokens]
     await asyncio.gather(
@@ -192,11 +199,13 @@ def main() -> None:
         folder = Path(scratch) / "campaign"
         truth = make_campaign(folder, given.items, given.store)
         tokens = invite(folder, given.annotators)
+        name_of = ItemNames(read_secret(CampaignFolder(folder).secret)).name
+        named = {name_of(i): label for i, label in enumerate(truth.tolist())}
         command = [sys.executable, "-m", "askless", "serve", str(folder), "--port", "0", "--json"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
         url = json.loads(server.stdout.readline())["url"]
-        tally = asyncio.run(drive(url, tokens, truth, given.seconds, given.rate))
+        tally = asyncio.run(drive(url, tokens, named, given.seconds, given.rate))
         server.send_signal(signal.SIGINT)
         ended = server.wait(30)
         found = check(folder, tally)

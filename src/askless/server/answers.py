@@ -14,12 +14,15 @@ from askless.errors import AnswerError
 from askless.randomness import generator
 from askless.server.access import Link, person
 from askless.server.instructions import read_instructions
+from askless.server.item_names import PATTERN
 from askless.server.live import LiveCampaign
 from askless.server.refusals import REFUSALS
 from askless.types import Answer, Batch, Invitation, SkipReason
 
 MAX_EVENTS = 100
 Number = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+ItemName = Annotated[str, Field(pattern=PATTERN)]
+"""See `item_names`."""
 
 
 class State(StrEnum):
@@ -61,7 +64,7 @@ class Session(BaseModel):
 
 
 class Item(BaseModel):
-    item: int
+    item: str
 
 
 class HeldBatch(BaseModel):
@@ -76,7 +79,7 @@ class Held(BaseModel):
     """All that is promised to this annotator at the time `now`; `drop` is what others have settled meanwhile."""
 
     batches: list[HeldBatch]
-    drop: list[int]
+    drop: list[str]
     state: State
     now: float
 
@@ -89,7 +92,7 @@ class Event(BaseModel):
     id: UUID
     kind: Literal["answer", "undo"]
     batch: Number
-    item: Number
+    item: ItemName
     label: Number | None = None
     reason: SkipReason | None = None
     response_ms: Number | None = None
@@ -121,13 +124,13 @@ class Fate(BaseModel):
 class Fates(BaseModel):
     results: list[Fate]
     n_answered: int
-    drop: list[int]
+    drop: list[str]
 
 
 def router(live: LiveCampaign) -> APIRouter:
     """Routes of annotators; a response says nothing of which items are gold."""
     routes = APIRouter(prefix="/api", tags=["annotator"], responses=REFUSALS)
-    campaign, ahead = live.campaign, live.page.ahead
+    campaign, ahead, name_of = live.campaign, live.page.ahead, live.item_names.name
     instructions = read_instructions(live.place.instructions)
     names = [one.name for one in live.classes]
     known = frozenset(campaign.prototypes.item.tolist())
@@ -160,10 +163,10 @@ def router(live: LiveCampaign) -> APIRouter:
                 held, settled = _held(live, name, known)
             return Held(
                 batches=[
-                    HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
+                    HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=name_of(i)) for i in batch.items])
                     for batch in held
                 ],
-                drop=settled,
+                drop=[name_of(i) for i in settled],
                 state=_state(live, name, has_work=bool(held)),
                 now=live.clock(),
             )
@@ -177,7 +180,8 @@ def router(live: LiveCampaign) -> APIRouter:
         def take() -> Fates:
             name = annotator_of(link).name
             results = [_take(live, name, event) for event in told.events]
-            return Fates(results=results, n_answered=campaign.n_answered(name), drop=_held(live, name, known)[1])
+            drop = [name_of(i) for i in _held(live, name, known)[1]]
+            return Fates(results=results, n_answered=campaign.n_answered(name), drop=drop)
 
         return _json(await live.writer.do(take))
 
@@ -193,14 +197,16 @@ def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
         if event.undoes is not None:
             is_new = live.campaign.undo(name, event.undoes.bytes)
         else:
-            answer = Answer(event.item, event.label, event.response_ms, event.id.bytes, event.reason)
+            item = live.item_names.item(event.item)
+            answer = Answer(item, event.label, event.response_ms, event.id.bytes, event.reason)
             receipt = live.campaign.tell(event.batch, [answer], annotator=name)
             if receipt.refused:
                 detail = "You have said something else about this image before; undo that first."
                 return Fate(id=event.id, status="refused", detail=detail)
             is_new = bool(receipt.n_accepted)
     except AnswerError as error:
-        return Fate(id=event.id, status="refused", detail=str(error))
+        does_not_fit = "This answer does not fit what was asked here; load the page again."  # and no item's number
+        return Fate(id=event.id, status="refused", detail=str(error) if event.undoes else does_not_fit)
     return Fate(id=event.id, status="kept" if is_new else "repeated")
 
 

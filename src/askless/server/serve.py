@@ -12,10 +12,10 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from askless.data.serving import Server, announce
 from askless.errors import ConfigError
 from askless.server.app import create_app
 from askless.server.live import LiveCampaign
-from askless.server.reach import Server, announce
 
 SECONDS_TO_FINISH = 5
 """That requests under way have when serving ends."""
