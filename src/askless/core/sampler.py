@@ -35,13 +35,14 @@ TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """One annotator who is there: index, the items already asked about (any order), how many more are allowed, and
-    the only items that they can be asked about, if not all."""
+    """One annotator who is there: index, the items already asked about (any order), how many more are allowed, the
+    only items that they can be asked about, if not all, and what an answer costs."""
 
     annotator: int
     asked: IntArray
     capacity: int
     askable: IntArray | None = None
+    price: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,12 +181,13 @@ def _worth(
 
 def _by_drawn_skill(workloads: list[Workload], confusion: Confusion, rng: np.random.Generator) -> list[Workload]:
     """Thompson sampling: a skill is drawn from what is believed of each, so that those of whom little is known get
-    their chance; nobody is given far more than others."""
+    their chance; whose answer tells most for its price comes first; nobody is given far more than others."""
     load = np.array([len(workload.asked) for workload in workloads])
     skill = confusion.diagonal[[workload.annotator for workload in workloads]].mean(axis=1)
     n = load + SKILL_STRENGTH
     drawn = rng.beta(skill * n, (1 - skill) * n)
-    return [workloads[position] for position in np.lexsort((-drawn, load > MAX_LOAD * load.mean()))]
+    told = worth.information(drawn, confusion.n_classes) / np.array([workload.price for workload in workloads])
+    return [workloads[position] for position in np.lexsort((-drawn, -told, load > MAX_LOAD * load.mean()))]
 
 
 def _best_first(
