@@ -417,10 +417,11 @@ def asked_first(
     loads: Sequence[int],
     seed: int,
     whom: str = "thompson",
-    prices: Sequence[float] = (1.0, 1.0, 1.0),
+    prices: Sequence[float] | None = None,
 ) -> int:
     posterior = posterior_of([0.5] * 400)
-    workloads = [Workload(j, np.arange(load), 1000, price=prices[j]) for j, load in enumerate(loads)]
+    costs = prices or [1.0] * len(loads)
+    workloads = [Workload(j, np.arange(load), 1000, price=costs[j]) for j, load in enumerate(loads)]
     (assignment,) = sampler.plan(
         posterior,
         1 - posterior.max(axis=1),
@@ -447,7 +448,13 @@ def test_who_is_believed_good_is_asked_first_and_who_is_new_gets_a_chance() -> N
 
 
 def test_nobody_is_given_far_more_than_others() -> None:
-    assert not any(asked_first([0.95, 0.5, 0.5], [100, 10, 10], seed) == 0 for seed in range(20))
+    assert not any(asked_first([0.95, *[0.5] * 9], [60, *[1] * 9], seed) == 0 for seed in range(20))
+
+
+def test_who_did_well_may_go_on_while_others_have_not_begun() -> None:
+    again = [asked_first([0.9, *[0.65] * 49], [5, *[0] * 49], seed) for seed in range(40)]
+    assert 20 < again.count(0)
+    assert not any(asked_first([0.9, *[0.65] * 49], [15, *[0] * 49], seed) == 0 for seed in range(20))
 
 
 def test_who_costs_less_is_asked_first_unless_others_are_worth_their_price() -> None:
