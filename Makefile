@@ -24,7 +24,7 @@ demo: .venv/run.stamp ## label 1,697 digits in three ways, compare the cost, wri
 	$(BIN)/askless demo
 
 test: .venv/dev.stamp ## all tests, with the coverage that the project promises
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal --cov --cov-report=term $(PYTEST)
 	$(BIN)/python tests/coverage_promise.py
 
 fast: .venv/dev.stamp ## the tests that take seconds

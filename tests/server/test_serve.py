@@ -75,6 +75,25 @@ def test_quickstart_from_a_folder_of_pictures_and_again(tmp_path: Path) -> None:
     assert list(said["annotators"]) == ["annotator-1", "annotator-2"]
 
 
+@pytest.mark.slow
+def test_a_server_started_in_the_background_ends_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell script's `&` has it start with SIGINT ignored; the signal comes before uvicorn listens for it."""
+    folder = make_campaign(tmp_path / "shapes")
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: pytest.fail("It went on."))
+    try:
+        serve(
+            folder,
+            host="127.0.0.1",
+            port=0,
+            public_url=None,
+            on_ready=lambda live, url: os.kill(os.getpid(), signal.SIGINT),
+        )
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_port_that_is_taken(tmp_path: Path) -> None:
     folder = make_campaign(tmp_path / "shapes")
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:

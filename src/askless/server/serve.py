@@ -86,12 +86,13 @@ def _url(host: str, port: int) -> str:
 @contextmanager
 def _until_ended() -> Iterator[None]:
     """SIGINT and SIGTERM end the block and no more; uvicorn raises the one that ended it once more."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {ending: signal.signal(ending, signal.default_int_handler) for ending in (signal.SIGINT, signal.SIGTERM)}
     try:
         with suppress(KeyboardInterrupt):
             yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
 
 
 def _run(live: LiveCampaign, listener: socket.socket) -> None:
