@@ -4,9 +4,10 @@
 
 A round is everything between two plans: choosing 50 batches of 40, the simulated answers, writing them to the log on
 disk, the inference, the estimate's file, the measurements. Gaussian class clusters, 100 classes, 50 annotators, 10
-prototypes a class, the exact preset, seed 0, one process. CPU seconds, since the machine has other users; the figures
-of the paper's code (commit 8d02da8) are from this project's study of it, taken on an idle machine of this kind, where
-its wall time is its CPU time.
+prototypes a class, the exact preset, seed 0, one process, with as many threads as OMP_NUM_THREADS says, else cores.
+CPU seconds, all threads together, and seconds on the wall, which mean something only while nobody else uses the
+machine. The figures of the paper's code (commit 8d02da8) are from this project's study of it, taken on an idle machine
+of this kind, on one thread, where its wall time is its CPU time.
 """
 
 import argparse
@@ -14,12 +15,11 @@ import os
 import platform
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from unittest import mock
 
 import numpy as np
@@ -32,7 +32,7 @@ from askless.simulate.crowd import Crowd
 from askless.simulate.crowds import make_crowd, prior_counts
 from askless.simulate.experiment import measure
 from askless.simulate.sources import Source
-from askless.types import Dataset, Features, Prototypes
+from askless.types import Dataset, Features, FloatArray, Prototypes
 
 K, PROTOTYPES_PER_CLASS, SEPARATION = 100, 10, 0.06
 
@@ -63,20 +63,27 @@ def make_source(case: Case) -> Source:
     return Source(dataset, Features(values), truth, Prototypes(known, truth[known]))
 
 
+FIT = "fit of the head"
+
+
 class Stopwatch:
-    """CPU seconds by part."""
+    """CPU seconds and seconds on the wall by part."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, FloatArray] = defaultdict(lambda: np.zeros(2))
 
     @contextmanager
     def time(self, part: str) -> Iterator[None]:
-        start = time.process_time()
+        start = _now()
         yield
-        self.seconds[part] += time.process_time() - start
+        self.seconds[part] += _now() - start
 
 
-def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> Iterator[Counter[str]]:
+def _now() -> FloatArray:
+    return np.array([time.process_time(), time.perf_counter()])
+
+
+def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> Iterator[dict[str, FloatArray]]:
     for _ in range(n_rounds):
         watch = Stopwatch()
         with mock.patch.object(machine, "train", _timed(watch, machine.train)):
@@ -89,13 +96,13 @@ def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> I
                 campaign.refresh()
             with watch.time("measure"):
                 measure(campaign, source)
-        watch.seconds["refresh"] -= watch.seconds["fit of the head"]
+        watch.seconds["refresh"] -= watch.seconds[FIT]
         yield watch.seconds
 
 
 def _timed(watch: Stopwatch, train: Callable[..., None]) -> Callable[..., None]:
     def timed(*arguments: object) -> None:
-        with watch.time("fit of the head"):
+        with watch.time(FIT):
             train(*arguments)
 
     return timed
@@ -128,17 +135,21 @@ def run(case: Case, config: SimulationConfig, n_rounds: int) -> None:
             campaign.refresh()
             taken = list(rounds(campaign, crowd, source, n_rounds))
     print(f"\n{case.n_items} items x {case.n_dimensions}, {case.annotations_per_item} annotations per item")
+    print(f"  {'':18}      CPU     wall")
     for part in taken[0]:
-        print(f"  {part:18} {median(seconds[part] for seconds in taken):8.3f}")
-    total = median(sum(seconds.values()) for seconds in taken)
-    rest = median(sum(seconds.values()) - seconds["fit of the head"] for seconds in taken)
-    reference_rest = case.reference_total - case.reference_fit
-    print(f"  {'all but the fit':18} {rest:8.3f}   paper's code {reference_rest:6.1f}   {reference_rest / rest:6.1f}x")
-    print(
-        f"  {'the whole round':18} {total:8.3f}   paper's code {case.reference_total:6.1f}   "
-        f"{case.reference_total / total:6.1f}x   with its default loader "
-        f"{(case.reference_total + LOADER_SECONDS) / total:6.1f}x"
-    )
+        _print_row(part, [seconds[part] for seconds in taken])
+    totals = [np.sum([*seconds.values()], axis=0) for seconds in taken]
+    rest = [total - seconds[FIT] for total, seconds in zip(totals, taken, strict=True)]
+    _print_row("all but the fit", rest, case.reference_total - case.reference_fit)
+    _print_row("the whole round", totals, case.reference_total)
+    _print_row("with its loader", totals, case.reference_total + LOADER_SECONDS)
+
+
+def _print_row(name: str, seconds: list[FloatArray], reference: float | None = None) -> None:
+    """Medians of (CPU, wall), and how often they go into what the paper's code needs."""
+    cpu, wall = np.median(seconds, axis=0)
+    beside = f"   paper's code {reference:6.1f}   {reference / cpu:6.1f}x {reference / wall:6.1f}x" if reference else ""
+    print(f"  {name:18} {cpu:8.3f} {wall:8.3f}{beside}")
 
 
 def main() -> None:
@@ -147,7 +158,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = ["learner_method=efficient_annotation", "simulation=uniform", "batch_size=40", "n_batches=50"]
     config = compose([*settings, "max_risk=0", "seed=0"])
-    print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}; CPU seconds, median of rounds")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}; seconds, median of rounds")
     for case in CASES:
         run(case, config, arguments.rounds)
 

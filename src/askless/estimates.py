@@ -3,12 +3,12 @@
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
+from askless.core.blocks import side_by_side
 from askless.core.infer import infer
 from askless.core.learner import Learner, NetworkMaker
 from askless.randomness import generator
@@ -116,8 +116,8 @@ class Estimates:
         return Estimate(posterior, confusion, np.full(K, 1.0 / K), None, np.inf, 0.0)
 
     def infer(self, annotations: Annotations, upto: int, previous: Estimate | None) -> Estimate:
-        """One inference on one BLAS thread, by draws that belong to log position `upto`."""
-        with _threadpools().limit(limits=1, user_api="blas"):
+        """One inference, by draws that belong to log position `upto`."""
+        with side_by_side():
             estimate, _ = infer(
                 annotations,
                 self._features,
@@ -159,10 +159,3 @@ def digest(estimate: Estimate) -> str:
     content = blake2b(estimate.label.tobytes(), digest_size=16)
     content.update(estimate.risk.tobytes())
     return content.hexdigest()
-
-
-@cache
-def _threadpools() -> ThreadpoolController:
-    """Matrix products round differently with another number of threads; on one, a refresh gives the same everywhere
-    that has the same processor and libraries."""
-    return ThreadpoolController()

@@ -8,6 +8,7 @@ import numpy as np
 from askless.config import preset
 from askless.core import aggregate
 from askless.core.confusion import prior_counts
+from askless.core.votes import group
 from askless.data.table import to_annotations
 from askless.settings import AggregatorSettings, PriorSettings
 from askless.types import Annotations, Confusion, FloatArray, IntArray
@@ -68,7 +69,7 @@ class MajorityVote:
 
     def _estimate(self, annotations: Annotations, prior: FloatArray) -> tuple[FloatArray, FloatArray, Confusion, int]:
         share = aggregate.majority_vote(annotations)
-        votes, prior_only = aggregate.group(annotations, prior)
+        votes, prior_only = group(annotations, prior)
         return share, share.mean(axis=0), aggregate.m_step_soft(votes, prior_only, share), 0
 
 

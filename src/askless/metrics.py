@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from askless.core.blocks import blocks, for_each
 from askless.core.calibrate import calibration_error
 from askless.types import BoolArray, IntArray
 
@@ -30,7 +31,7 @@ def accuracy_metrics(
     if probability is None:
         return {f"{scope}_{name}": None for scope in scopes for name in names}
     rank = rank_of_truth(probability, truth)
-    confidence = probability.max(axis=1)
+    confidence = probability[np.arange(len(truth)), probability.argmax(axis=1)]
     metrics: dict[str, float | int | None] = {}
     for scope, mask in scopes.items():
         values: list[float | int | None] = [None] * len(names)
@@ -44,9 +45,18 @@ def accuracy_metrics(
 
 def rank_of_truth(probability: npt.NDArray[np.floating], truth: IntArray) -> IntArray:
     """(n,) how many classes come before the true one: a larger probability, or the same and a lower index."""
-    own = probability[np.arange(len(truth)), truth][:, None]
-    is_before = (probability > own) | ((probability == own) & (np.arange(probability.shape[1]) < truth[:, None]))
-    return np.asarray(is_before.sum(axis=1), dtype=np.int64)
+    rank = np.empty(len(truth), np.int64)
+    ones = np.ones(probability.shape[1], np.float32)
+
+    def count(rows: slice) -> None:
+        belief, y = probability[rows], truth[rows, None]
+        own = np.take_along_axis(belief, y, axis=1)
+        is_before = belief > own
+        is_before |= (belief == own) & (np.arange(belief.shape[1]) < y)
+        rank[rows] = is_before @ ones  # several times as fast as sum(axis=1)
+
+    for_each(blocks(*probability.shape), count)
+    return rank
 
 
 def precision(label: IntArray, truth: IntArray, y: int) -> float | None:

@@ -356,7 +356,7 @@ class Estimate:
     @cached_property
     def risk(self) -> FloatArray:
         """(N,): 1 - the largest posterior: the chance, as believed, that `label` is wrong."""
-        return np.asarray(1.0 - self.posterior.max(axis=1))
+        return np.asarray(1.0 - self.posterior[np.arange(len(self.label)), self.label])
 
 
 @dataclass(frozen=True)
@@ -403,6 +403,8 @@ class Answer:
     def __post_init__(self) -> None:
         for name in ("item", "label", "response_ms"):
             value = getattr(self, name)
+            if type(value) is int and -(2**63) <= value < 2**63:
+                continue
             if value is not None or name == "item":
                 object.__setattr__(self, name, _whole_number(value, f"{name} of an answer"))
         if self.id is not None and not (isinstance(self.id, bytes) and len(self.id) == 16):

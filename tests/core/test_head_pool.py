@@ -1,5 +1,6 @@
 """The pool of heads: cross-fitted, finite whatever comes, and right where it can be."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,8 +114,9 @@ def test_what_a_head_says_of_an_item_owes_nothing_to_its_own_labels(head: Any) -
     assert not np.array_equal(before.targets, after.targets)
     others = np.flatnonzero(before.fold != fold)
     for one, two in zip(pool._HEADS[head](before, reduced), pool._HEADS[head](after, reduced), strict=True):
-        np.testing.assert_allclose(one.held_out[before.rows == item], two.held_out[before.rows == item], rtol=1e-3)
-        assert not np.allclose(one.held_out[others], two.held_out[others], rtol=1e-3)
+        itself = np.flatnonzero(before.rows == item)
+        np.testing.assert_allclose(one.held_out(itself), two.held_out(itself), rtol=1e-3)
+        assert not np.allclose(one.held_out(others), two.held_out(others), rtol=1e-3)
 
 
 @pytest.mark.parametrize("trust", [1.0, 0.0])
@@ -225,3 +227,25 @@ def test_what_prototypes_alone_say_is_made_once(monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_array_equal(pool.of_prototypes(features, prototypes, 2, PoolSettings()), first)
     assert n_fits == 3
     assert pool.of_prototypes(features, Prototypes.none(), 2, PoolSettings()) is None
+
+
+@pytest.mark.parametrize("best", [[0, 0, 0], [4, 1, 1]])
+def test_the_second_turn_keeps_what_was_best_in_the_first(best: list[int]) -> None:
+    prototypes = first_of_each_class(5)
+    belief, is_annotated, evidence = answered(100, prototypes)
+    given = Features(VALUES), prototypes, belief, is_annotated, evidence, SETTINGS
+    first = pool.fit(*given)
+    assert first is not None
+    assert first.best not in ([0, 0, 0], [4, 1, 1])
+    second = pool.fit(*given, before=replace(first, best=best))
+    assert second is not None
+    assert second.best == best
+    examples, _ = pool._examples(pool.reduce(given[0], SETTINGS.max_components), prototypes, belief, is_annotated)
+    some = np.arange(9)
+    for position, name in enumerate(SETTINGS.heads):
+        alone = list(pool._HEADS[name](examples, pool.reduce(given[0], SETTINGS.max_components)))[best[position]]
+        np.testing.assert_allclose(second.heads[position].held_out(some), alone.held_out(some), rtol=1e-5)
+    again = pool.fit(*given, before=first)
+    assert again is not None
+    assert again.best == first.best
+    np.testing.assert_array_equal(again.of_all(), first.of_all())

@@ -10,6 +10,7 @@ from askless.config import preset
 from askless.core import aggregate, people
 from askless.core import infer as infer_module
 from askless.core.infer import Info, infer
+from askless.core.votes import EPSILON
 from askless.settings import CampaignConfig
 from askless.types import Annotations, Estimate, Features, Float32Array, Prototypes
 
@@ -76,7 +77,7 @@ def test_learned_class_frequencies_are_part_of_the_estimate() -> None:
     _, evidence, em = aggregate.fit(annotations, PRIOR, None, learned, rng=np.random.default_rng(0))
     np.testing.assert_array_equal(estimate.class_prior, em.class_prior)
     assert np.ptp(estimate.class_prior) > 0.01
-    expected = softmax(evidence + np.log(np.array(em.class_prior) + aggregate.EPSILON), axis=1)
+    expected = softmax(evidence + np.log(np.array(em.class_prior) + EPSILON), axis=1)
     np.testing.assert_allclose(estimate.posterior[9:], expected[9:], atol=1e-12)
 
 
@@ -104,7 +105,7 @@ def test_the_posterior_is_the_product_of_people_and_machine() -> None:
     assert estimate.objective == em.objective
     np.testing.assert_array_equal(estimate.confusion.counts, confusion.counts)
     np.testing.assert_array_equal(estimate.machine, new)
-    expected = softmax(evidence + np.log(new.astype(np.float64) + aggregate.EPSILON), axis=1)
+    expected = softmax(evidence + np.log(new.astype(np.float64) + EPSILON), axis=1)
     np.testing.assert_allclose(estimate.posterior[9:], expected[9:], atol=1e-12)
 
 
@@ -212,8 +213,8 @@ def test_with_the_pool_nothing_before_matters_and_powers_count() -> None:
     other, _ = run(annotations, chosen.model_copy(update={"aggregator": weaker}))
     np.testing.assert_array_equal(other.machine, estimate.machine)
     assert estimate.machine is not None
-    log_machine = np.log(estimate.machine.astype(np.float64) + aggregate.EPSILON)
-    confusion = np.log(estimate.confusion.matrices(range(J)) + aggregate.EPSILON)
+    log_machine = np.log(estimate.machine.astype(np.float64) + EPSILON)
+    confusion = np.log(estimate.confusion.matrices(range(J)) + EPSILON)
     evidence = np.zeros((N, K))
     for i, j, z in zip(annotations.item, annotations.annotator, annotations.label, strict=True):
         evidence[i] += confusion[j, :, z]

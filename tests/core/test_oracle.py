@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from problems import Problem, problems
 from scipy.special import logsumexp, xlogy
 
-from askless.core.aggregate import EPSILON, e_step
+from askless.core.aggregate import e_step
+from askless.core.votes import EPSILON
 from askless.types import Confusion, FloatArray
 
 

@@ -10,6 +10,7 @@ from problems import Problem, problems
 from scipy.special import gammaln
 
 from askless.core import aggregate, people
+from askless.core.votes import group
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, FloatArray
 
@@ -88,7 +89,7 @@ def test_the_compact_form_is_the_dense_one(problem: Problem, seed: int) -> None:
         share = right * odds[j] / (right * odds[j] + total - right)
         dense[j, y] = prior[y] * (1 - share) * total / (total - right)
         dense[j, y, y] = share * total
-    _, bare = aggregate.group(problem.annotations, prior)
+    _, bare = group(problem.annotations, prior)
     counts = rng.random(bare.counts.shape)
     compact = replace(bare, counts=counts, odds=odds)
     full = replace(bare, counts=counts, prior_counts=dense)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from askless.core.aggregate import group
+from askless.core.votes import group
 from askless.server.insight import (
     FAST_MS,
     MIN_ANSWERS,

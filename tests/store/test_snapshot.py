@@ -103,11 +103,11 @@ def test_a_kill_while_writing_leaves_the_old_file(
 ) -> None:
     save_estimate(path, 12, campaign.estimate)
 
-    def cut(file: object, **_: object) -> None:
-        file.write(b"half")  # type: ignore[attr-defined]
+    def cut(entry: object, _: object) -> None:
+        entry.write(b"half")  # type: ignore[attr-defined]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(np, "savez", cut)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", cut)
     with pytest.raises(KeyboardInterrupt):
         save_estimate(path, 12, replace(campaign.estimate, upto=99))
     loaded = load_estimate(path, 12, campaign.prior_counts)

@@ -16,16 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy import sparse
 from scipy.special import xlogy
 
-from askless.core.normalise import normalise
+from askless.core.blocks import blocks, for_each
+from askless.core.normalise import normalise, normalise_block
+from askless.core.votes import EPSILON, Votes, group, log_item_prior, log_item_priors, log_joint, weigh_evidence
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray, Prototypes
-
-EPSILON = 1e-8
-"""Added to every probability before its logarithm, as in the paper's code; also the width of a tie."""
 
 
 @dataclass(frozen=True)
@@ -45,34 +42,6 @@ class EMInfo:
     likelihoods: tuple[float, ...]
     has_converged: bool
     class_prior: tuple[float, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Votes:
-    """Annotations grouped by item, ready for the two products.
-
-    Args:
-        items: (V,) the items that have annotations, sorted.
-        pair: (M,) for each annotation its column in `matrix`.
-        row: (M,) for each annotation its row in `matrix`.
-        matrix: (V, Q) sparse: how often each pair occurs for each item.
-    """
-
-    items: IntArray
-    pair: IntArray
-    row: IntArray
-    matrix: sparse.csr_array[np.float64]
-    transposed: sparse.csr_array[np.float64]
-
-
-def group(annotations: Annotations, prior_counts: FloatArray) -> tuple[Votes, Confusion]:
-    """The vote matrix, and the confusions as the prior has them, over the pairs that occur."""
-    K = annotations.n_classes
-    items, row = np.unique(annotations.item, return_inverse=True)
-    pairs, pair = np.unique(annotations.annotator * K + annotations.label, return_inverse=True)
-    matrix = sparse.csr_array((np.ones(len(annotations)), (row, pair)), shape=(len(items), len(pairs)))
-    prior_only = Confusion(prior_counts, pairs // K, pairs % K, np.zeros((len(pairs), K)), annotations.n_annotators)
-    return Votes(items, pair, row, matrix, matrix.T.tocsr()), prior_only
 
 
 def fit(
@@ -101,67 +70,32 @@ def fit(
     votes, confusion = group(annotations, prior_counts)
     K = annotations.n_classes
     class_prior = np.full(K, 1.0 / K)
-    seen_by_machine = None if machine is None else machine[votes.items]
-    certain = certainty(known, votes.items, K)
-    log_prior = log_item_prior(class_prior, seen_by_machine, settings.training_power) + certain
-    m_step = m_step_soft if settings.m_step == "soft" else m_step_hard
+    log_prior = log_item_priors(class_prior, machine, settings.training_power, votes.items, known)
     likelihoods: list[float] = []
     labels: list[IntArray] = []
     has_converged = False
-    said = log_likelihood(votes, confusion)
     while len(votes.items) and len(likelihoods) < settings.max_em_steps and not has_converged:
-        posterior = normalise(log_prior + said)
-        confusion = m_step(votes, confusion, posterior, rng)
-        labels.append(posterior.argmax(axis=1))
+        weights = log_joint(votes, confusion, log_prior)
+        if settings.m_step == "soft":
+            confusion = m_step_soft(votes, confusion, normalise(weights))
+            labels.append(weights.argmax(axis=1))
+        else:
+            label, drawn = most_likely(weights, rng)
+            confusion = m_step_hard(votes, confusion, drawn)
+            labels.append(label)
         likelihoods.append(_mean_likelihood(votes, confusion, labels[-1]))
-        said = log_likelihood(votes, confusion)
         if settings.class_prior_count:
+            posterior = weights if settings.m_step == "soft" else normalise(weights)
             class_prior = m_step_classes(posterior, settings.class_prior_count)
-            log_prior = log_item_prior(class_prior, seen_by_machine, settings.training_power) + certain
+            log_prior = log_item_priors(class_prior, machine, settings.training_power, votes.items, known)
         has_converged = len(likelihoods) > 1 and (
             abs(likelihoods[-1] - likelihoods[-2]) < settings.likelihood_epsilon
             if settings.criterion == "soft"
             else np.array_equal(labels[-1], labels[-2])
         )
-    evidence = np.zeros((annotations.n_items, K))
-    evidence[votes.items] = said
-    gained = objective(log_prior + said, confusion, class_prior, settings.class_prior_count)
+    evidence, log_sums = weigh_evidence(votes, confusion, log_prior, annotations.n_items)
+    gained = objective(log_sums, confusion, class_prior, settings.class_prior_count)
     return confusion, evidence, EMInfo(gained, tuple(likelihoods), has_converged, tuple(class_prior.tolist()))
-
-
-def certainty(known: Prototypes | None, items: IntArray, n_classes: int) -> FloatArray | float:
-    """What to add to the log priors of some items, (len(items), K): minus infinity for what a known item is not."""
-    if known is None or not len(known):
-        return 0.0
-    certain = np.zeros((len(items), n_classes))
-    is_annotated = np.isin(known.item, items)
-    rows = np.searchsorted(items, known.item[is_annotated])
-    certain[rows] = -np.inf
-    certain[rows, known.label[is_annotated]] = 0
-    return certain
-
-
-def log_item_prior(
-    class_prior: FloatArray, machine: npt.NDArray[np.floating] | None, machine_power: float = 1.0
-) -> FloatArray:
-    """Log of the class prior (K,) and, where there is one, of the machine's belief (as the paper's code), times a
-    power: below 1, the machine is believed less than it says."""
-    log_prior: FloatArray = np.log(class_prior + EPSILON)
-    if machine is None:
-        return log_prior
-    log_belief = machine.astype(np.float64)
-    log_belief += EPSILON
-    np.log(log_belief, out=log_belief)
-    log_belief *= machine_power
-    log_belief += log_prior
-    return log_belief
-
-
-def log_likelihood(votes: Votes, confusion: Confusion) -> FloatArray:
-    """(V, K): log P(all labels of an item | y)."""
-    log_probabilities = confusion.pair_probabilities + EPSILON
-    np.log(log_probabilities, out=log_probabilities)
-    return np.asarray(votes.matrix @ log_probabilities)
 
 
 def e_step(
@@ -169,22 +103,30 @@ def e_step(
     machine: Float32Array | None,
     class_prior: Sequence[float] | FloatArray | None = None,
     machine_power: float = 1.0,
+    answer_power: float = 1.0,
 ) -> FloatArray:
-    """The posterior (N, K) from the log likelihood of each item's labels (N, K), the machine's belief to a power, and
-    the class prior (K,), none for uniform."""
+    """The posterior (N, K) from the log likelihood of each item's labels (N, K) and the machine's belief, each to a
+    power, and the class prior (K,), none for uniform."""
     K = evidence.shape[1]
     prior = np.full(K, 1.0 / K) if class_prior is None else np.asarray(class_prior)
-    return normalise(evidence + log_item_prior(prior, machine, machine_power))
+    posterior = np.empty_like(evidence)
+
+    def join_rows(rows: slice) -> None:
+        joint = np.multiply(evidence[rows], answer_power, out=posterior[rows])
+        joint += log_item_prior(prior, None if machine is None else machine[rows], machine_power)
+        normalise_block(joint)
+
+    for_each(blocks(*evidence.shape), join_rows)
+    return posterior
 
 
-def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray, _: object = None) -> Confusion:
+def m_step_soft(votes: Votes, confusion: Confusion, posterior: FloatArray) -> Confusion:
     """Expected counts: an item counts for each class as much as its posterior says."""
     return confusion.with_counts(np.asarray(votes.transposed @ posterior))
 
 
-def m_step_hard(votes: Votes, confusion: Confusion, posterior: FloatArray, rng: np.random.Generator) -> Confusion:
-    """The paper's counts: an item counts fully for its most likely class; ties are broken at random."""
-    labels = _argmax_with_random_ties(posterior, rng)
+def m_step_hard(votes: Votes, confusion: Confusion, labels: IntArray) -> Confusion:
+    """The paper's counts: an item counts fully for its most likely class, (V,)."""
     K = confusion.n_classes
     counts = np.bincount(votes.pair * K + labels[votes.row], minlength=len(confusion.counts) * K)
     return confusion.with_counts(counts.reshape(-1, K).astype(np.float64))
@@ -206,14 +148,28 @@ def majority_vote(annotations: Annotations) -> FloatArray:
     return share
 
 
-def _argmax_with_random_ties(posterior: FloatArray, rng: np.random.Generator) -> IntArray:
-    labels: IntArray = posterior.argmax(axis=1)
-    top = posterior[np.arange(len(labels)), labels]
-    is_near = posterior >= (top - EPSILON)[:, None]
-    if np.count_nonzero(is_near) > len(labels):
-        tied = np.flatnonzero(is_near.sum(axis=1) > 1)
-        labels[tied] = np.where(is_near[tied], rng.random((len(tied), posterior.shape[1])), -1.0).argmax(axis=1)
-    return labels
+def most_likely(log_weights: FloatArray, rng: np.random.Generator) -> tuple[IntArray, IntArray]:
+    """The class that weighs most, of (V, K) rows: the first of them, and one drawn among those whose probabilities are
+    within `EPSILON` of the largest."""
+    V, K = log_weights.shape
+    labels, is_close = np.empty(V, np.int64), np.empty(V, bool)
+    width = 2 * K * EPSILON  # the largest probability is 1 / K or more
+
+    def choose(rows: slice) -> None:
+        weights = log_weights[rows]
+        labels[rows] = largest = weights.argmax(axis=1)
+        peak = weights[np.arange(len(weights)), largest]
+        is_close[rows] = np.count_nonzero(weights >= (peak - width)[:, None], axis=1) > 1
+
+    for_each(blocks(V, K), choose)
+    close = np.flatnonzero(is_close)
+    posterior = normalise(log_weights[close])
+    is_near = posterior >= posterior.max(axis=1, keepdims=True) - EPSILON
+    is_tied = np.count_nonzero(is_near, axis=1) > 1
+    tied, is_near = close[is_tied], is_near[is_tied]
+    drawn = labels.copy()
+    drawn[tied] = np.where(is_near, rng.random(is_near.shape), -1.0).argmax(axis=1)
+    return labels, drawn
 
 
 def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> float:
@@ -221,13 +177,12 @@ def _mean_likelihood(votes: Votes, confusion: Confusion, labels: IntArray) -> fl
 
 
 def objective(
-    log_joint: FloatArray, confusion: Confusion, class_prior: FloatArray, class_prior_count: float | None
+    log_evidence: FloatArray, confusion: Confusion, class_prior: FloatArray, class_prior_count: float | None
 ) -> float:
-    """Evidence of the items, from log P(labels, y) (V, K), plus the log Dirichlet densities, up to constants."""
-    peak = log_joint.max(axis=1)
-    log_evidence = peak + np.log(np.exp(log_joint - peak[:, None]).sum(axis=1))
-    prior = confusion.pair_prior
-    gain = xlogy(prior, prior + confusion.counts) - xlogy(prior, prior)
+    """Evidence of the items, log P(labels) (V,), plus the log Dirichlet densities, up to constants."""
+    is_seen = confusion.counts > 0
+    prior = confusion.pair_prior[is_seen]
+    gain = xlogy(prior, prior + confusion.counts[is_seen]) - xlogy(prior, prior)
     totals = confusion.prior_totals
     of_people = gain.sum() - xlogy(totals, confusion.row_totals / totals).sum()
     of_classes = (class_prior_count or 0.0) * np.log(len(class_prior) * class_prior).sum()

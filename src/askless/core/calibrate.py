@@ -22,8 +22,15 @@ def optimal_temperature(log_probability: FloatArray, label: IntArray) -> float:
     The loss is convex in 1/T, so the bounded search finds the optimum itself (Guo et al. 2017, section 4.2).
     """
 
+    peak = log_probability.max(axis=1)
+    below_peak = log_probability - peak[:, None]
+    right = below_peak[np.arange(len(label)), label].mean()
+    scaled = np.empty_like(below_peak)
+
     def loss(log_temperature: float) -> float:
-        return log_loss(log_softmax(log_probability / np.exp(log_temperature), axis=1), label)
+        sharpness = np.exp(-log_temperature)
+        np.exp(np.multiply(below_peak, sharpness, out=scaled), out=scaled)
+        return float(np.log(scaled.sum(axis=1)).mean() - sharpness * right)
 
     limit = np.log(TEMPERATURE_LIMIT)
     found = minimize_scalar(loss, bounds=(-limit, limit), method="bounded", options={"xatol": 1e-6})

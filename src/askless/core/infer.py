@@ -15,6 +15,7 @@ from askless.core import aggregate, people, pool
 from askless.core.learner import Learner, NetworkMaker
 from askless.core.machine import believe
 from askless.core.tanh_network import TanhNetwork
+from askless.core.votes import group
 from askless.settings import AggregatorSettings, CampaignConfig
 from askless.types import Annotations, BoolArray, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
 
@@ -93,12 +94,13 @@ def _with_pool(
     prototypes alone, which nobody's mistake is in; where these are too few, with people alone."""
     settings = config.aggregator
     is_annotated = _is_annotated(annotations)
-    machine = pool.of_prototypes(features, prototypes, annotations.n_classes, config.learner.pool)
+    start = pool.of_prototypes(features, prototypes, annotations.n_classes, config.learner.pool)
+    fitted: pool.Pool | None = None
     for _ in range(config.learner.pool.n_rounds):
+        machine = fitted.of_examples() if fitted else start
         confusion, evidence, em = _fit_people(annotations, prior_counts, machine, settings, rng, prototypes)
         belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power)
-        fitted = pool.fit(features, prototypes, belief, is_annotated, evidence, config.learner.pool)
-        machine = fitted.of_examples() if fitted else None
+        fitted = pool.fit(features, prototypes, belief, is_annotated, evidence, config.learner.pool, fitted)
     machine, loss = (fitted.of_all(), fitted.loss) if fitted else (None, np.inf)
     estimate = _joined(confusion, evidence, em, machine, loss, prototypes, settings, upto)
     return estimate, Info(em, machine is not None)
@@ -132,7 +134,7 @@ def _joined(
     upto: int,
 ) -> Estimate:
     """People's evidence and the machine's belief, each to its power."""
-    posterior = aggregate.e_step(settings.answer_power * evidence, machine, em.class_prior, settings.machine_power)
+    posterior = aggregate.e_step(evidence, machine, em.class_prior, settings.machine_power, settings.answer_power)
     class_prior = np.array(em.class_prior)
     return _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)
 
@@ -142,7 +144,7 @@ def _by_majority(
 ) -> tuple[Estimate, Info]:
     posterior = aggregate.majority_vote(annotations)
     posterior[prototypes.item] = np.eye(posterior.shape[1])[prototypes.label]
-    votes, prior_only = aggregate.group(annotations, prior_counts)
+    votes, prior_only = group(annotations, prior_counts)
     confusion = aggregate.m_step_soft(votes, prior_only, posterior[votes.items])
     K = annotations.n_classes
     uniform = np.full(K, 1.0 / K)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from askless.core.blocks import blocks, for_each
 from askless.core.calibrate import log_loss, pool_weights, safe_temperature
 from askless.core.learner import Learner, Network, NetworkMaker, name_of
 from askless.core.normalise import normalise
@@ -13,7 +14,7 @@ from askless.core.tanh_network import TanhNetwork
 from askless.core.training import Examples, train
 from askless.errors import ConfigError, DataError
 from askless.settings import LearnerSettings
-from askless.types import ROWS_PER_BLOCK, BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
+from askless.types import BoolArray, Features, Float32Array, FloatArray, IntArray, Prototypes
 
 TINY = float(np.finfo(np.float32).tiny)
 
@@ -63,8 +64,8 @@ def believe(
         none and infinity if there is nothing yet to train or validate on.
     """
     label = posterior.argmax(axis=1)
+    is_sure = 1 - posterior[np.arange(len(label)), label] < settings.max_risk
     label[prototypes.item] = prototypes.label
-    is_sure = 1 - posterior.max(axis=1) < settings.max_risk
     may_train = is_sure if settings.semi_supervised == "pseudolabel" else is_annotated.copy()
     may_train[prototypes.item] = False
     if settings.n_folds:
@@ -79,7 +80,9 @@ def believe(
     if not fitted:
         return None, np.inf
     beliefs, losses = zip(*fitted, strict=True)
-    return sum(beliefs[1:], beliefs[0]) / np.float32(len(beliefs)), float(np.mean(losses))
+    machine: Float32Array = sum(beliefs[1:], beliefs[0])
+    machine /= np.float32(len(beliefs))
+    return machine, float(np.mean(losses))
 
 
 def _fit_and_predict(
@@ -108,7 +111,9 @@ def _fit_and_predict(
         fitted = learner
         fitted.fit(features.values[to_train].astype(np.float32, copy=False), targets, weights)
     else:
-        others = np.setdiff1d(np.arange(len(features)), np.concatenate(part))
+        is_other = np.ones(len(features), bool)
+        is_other[np.concatenate(part)] = False
+        others = np.flatnonzero(is_other)
         examples = Examples(features.values, to_train, targets, weights, others, validation, label[validation])
         fitted = learner(features.values.shape[1], n_classes, settings, rng)
         train(fitted, examples, settings, rng)
@@ -127,19 +132,21 @@ def _fit_and_predict(
             sharpness, trust = 1 / safe_temperature(log_belief[is_judge], label[judge]), 0.0
         else:
             sharpness, trust = pool_weights(log_belief[is_judge], _log(features.prior[judge]), label[judge])
-        for start in range(0, len(belief), ROWS_PER_BLOCK):
-            rows = slice(start, start + ROWS_PER_BLOCK)
+
+        def pool_rows(rows: slice) -> None:
             pool = sharpness * _log(belief[rows])
             if features.prior is not None:
                 pool += trust * _log(features.prior[rows])
             belief[rows] = normalise(pool)
+
+        for_each(blocks(*belief.shape), pool_rows)
     return belief, loss
 
 
 def _checked(probability: npt.ArrayLike, n: int, n_classes: int, learner: str) -> npt.NDArray[Any]:
     """What a learner says, if they are probabilities; a wrong one would spoil every posterior."""
     said = np.asarray(probability)
-    if said.shape != (n, n_classes) or not (said >= 0).all() or not np.allclose(said.sum(axis=1), 1, atol=1e-3):
+    if said.shape != (n, n_classes) or not said.min() >= 0 or not np.allclose(said.sum(axis=1), 1, atol=1e-3):
         has_nan = ", with NaN in it," if np.isnan(said).any() else ""
         raise DataError(
             f"predict_proba of {learner} gave an array of shape {said.shape}{has_nan} for {n} items; it must "
@@ -177,7 +184,8 @@ def _split(
 
 def _move(kept: IntArray, gained: list[IntArray], lost: list[IntArray]) -> IntArray:
     empty = np.empty(0, np.int64)
-    return np.setdiff1d(np.union1d(kept, np.concatenate([empty, *gained])), np.concatenate([empty, *lost]))
+    more, fewer = np.concatenate([empty, *gained]), np.concatenate([empty, *lost])
+    return np.setdiff1d(np.union1d(kept, more), fewer, assume_unique=True)
 
 
 def _folds(pool: IntArray, label: IntArray, n_folds: int, rng: np.random.Generator) -> Iterator[Part]:

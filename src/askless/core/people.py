@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import gammaln
 
-from askless.core.aggregate import EMInfo, certainty, group, log_item_prior, log_likelihood, objective
+from askless.core.aggregate import EMInfo, objective
 from askless.core.normalise import normalise
+from askless.core.votes import group, log_item_priors, log_joint, weigh_evidence
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, Confusion, Float32Array, FloatArray, Prototypes
 
@@ -57,28 +58,22 @@ def fit(
     K = annotations.n_classes
     votes, confusion = group(annotations, np.ones((K, K)))
     confusion = m_step(confusion, settings)
-    log_prior = log_item_prior(
-        np.full(K, 1.0 / K), None if machine is None else machine[votes.items], settings.training_power
-    ) + certainty(known, votes.items, K)
-    said = log_likelihood(votes, confusion)
-    posterior = normalise(log_prior + said)
+    uniform = np.full(K, 1.0 / K)
+    log_prior = log_item_priors(uniform, machine, settings.training_power, votes.items, known)
+    posterior = normalise(log_joint(votes, confusion, log_prior))
     has_converged = not len(votes.items)
     n_steps = 0
     while n_steps < settings.max_em_steps and not has_converged:
         counts = np.asarray(votes.transposed @ posterior)
         confusion = m_step(replace(confusion, counts=counts), settings)
-        said = log_likelihood(votes, confusion)
-        before, posterior = posterior, normalise(log_prior + said)
+        before, posterior = posterior, normalise(log_joint(votes, confusion, log_prior))
         before -= posterior
         has_converged = bool(max(before.max(), -before.min()) < TOLERANCE)
         n_steps += 1
     if settings.strength is None and len(votes.items):
         confusion = replace(confusion, prior_counts=_strength(confusion) * confusion.crowd)
-        said = log_likelihood(votes, confusion)
-    evidence = np.zeros((annotations.n_items, K))
-    evidence[votes.items] = said
-    uniform = np.full(K, 1.0 / K)
-    gained = objective(log_prior + said, confusion, uniform, None)
+    evidence, log_sums = weigh_evidence(votes, confusion, log_prior, annotations.n_items)
+    gained = objective(log_sums, confusion, uniform, None)
     return confusion, evidence, EMInfo(gained, (), has_converged, tuple(uniform.tolist()))
 
 

@@ -10,6 +10,7 @@ own confusion R: all by one judge (`judge.py`).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -69,12 +70,12 @@ class Candidate:
     """What a head says.
 
     Args:
-        held_out: (n, K) logits of the examples, as if their own labels were not known.
-        everywhere: logits (m, K) of other items, from m rows of all.
+        held_out: logits (m, K) of some of the examples, from their m positions, as if their own labels were not known.
+        elsewhere: logits (m, K) of items that are no examples, from m rows of all.
     """
 
-    held_out: Float32Array
-    everywhere: Callable[[slice], Float32Array]
+    held_out: Callable[[IntArray], Float32Array]
+    elsewhere: Callable[[IntArray], Float32Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,7 @@ class Pool:
         rows: (n,) the examples.
         n_items: N.
         heads: the best of each kind.
+        best: (H,) which of its kind each is.
         powers: (H,) by which the logits of each are multiplied: its sharpness times its weight.
         confusion: (K, K) of the machine.
         loss: the judge's, in nats, mean.
@@ -93,6 +95,7 @@ class Pool:
     rows: IntArray
     n_items: int
     heads: list[Candidate]
+    best: list[int]
     powers: FloatArray
     confusion: FloatArray
     loss: float
@@ -100,16 +103,15 @@ class Pool:
     def of_examples(self) -> Float32Array:
         """(N, K) probabilities: for the examples what heads say that have not seen their fold, 0 for other items."""
         machine = np.zeros((self.n_items, len(self.confusion)), np.float32)
-        machine[self.rows] = self._join([head.held_out for head in self.heads])
+        for some in _blocks(np.arange(len(self.rows))):
+            machine[self.rows[some]] = self._join([head.held_out(some) for head in self.heads])
         return machine
 
     def of_all(self) -> Float32Array:
         """(N, K) probabilities: for other items what the heads of all folds say together."""
-        machine = np.empty((self.n_items, len(self.confusion)), np.float32)
-        for start in range(0, len(machine), ROWS_PER_BLOCK):
-            block = slice(start, start + ROWS_PER_BLOCK)
-            machine[block] = self._join([head.everywhere(block) for head in self.heads])
-        machine[self.rows] = self._join([head.held_out for head in self.heads])
+        machine = self.of_examples()
+        for some in _blocks(np.setdiff1d(np.arange(self.n_items), self.rows)):
+            machine[some] = self._join([head.elsewhere(some) for head in self.heads])
         return machine
 
     def _join(self, logits: list[Float32Array]) -> Float32Array:
@@ -128,6 +130,7 @@ def fit(
     is_annotated: BoolArray,
     evidence: FloatArray,
     settings: PoolSettings,
+    before: Pool | None = None,
 ) -> Pool | None:
     """Fits the pool to what is believed so far; none if nothing can judge it yet.
 
@@ -138,22 +141,25 @@ def fit(
         is_annotated: (N,) whether anyone has labelled the item.
         evidence: (N, K) log likelihood of each item's labels.
         settings: which heads, whether the confusion is corrected.
+        before: fitted to what was believed a turn ago: of each kind that head is fitted alone which was the best then.
     """
     reduced = reduce(features, settings.max_components)
     examples, known = _examples(reduced, prototypes, belief, is_annotated)
     judged, judge = _judge(examples, known, evidence)
     if not judge.weight.sum() > 0:
         return None
-    chosen, sharpness, said = [], [], []
+    chosen, which, sharpness, said = [], [], [], []
     kinds = [_HEADS[head](examples, reduced) for head in settings.heads]
     if features.prior is not None:
         kinds.append(_prior(examples, features.prior))
-    for kind in kinds:
-        candidates = list(kind)
-        sharpened = [judge.sharpen(candidate.held_out[judged].astype(np.float64)) for candidate in candidates]
+    for position, kind in enumerate(kinds):
+        first, end = (before.best[position], before.best[position] + 1) if before else (0, None)
+        candidates = list(islice(kind, first, end))
+        sharpened = [judge.sharpen(candidate.held_out(judged).astype(np.float64)) for candidate in candidates]
         losses = [judge.loss(np.exp(log_probability)) for log_probability, _ in sharpened]
         best = int(np.argmin(losses))
         chosen.append(candidates[best])
+        which.append(first + best)
         said.append(sharpened[best][0])
         sharpness.append(sharpened[best][1])
     stacked = np.array(said)
@@ -161,7 +167,7 @@ def fit(
     pooled = normalise(np.tensordot(weights, stacked, 1))
     confusion = machine_confusion(pooled, judge) if settings.has_confusion else np.eye(belief.shape[1])
     loss = judge.loss(pooled @ confusion) / float(judge.weight.sum())
-    return Pool(examples.rows, len(belief), chosen, weights * np.array(sharpness), confusion, loss)
+    return Pool(examples.rows, len(belief), chosen, which, weights * np.array(sharpness), confusion, loss)
 
 
 def of_prototypes(
@@ -214,12 +220,22 @@ def _judge(examples: Examples, known: BoolArray, evidence: FloatArray) -> tuple[
     )
 
 
+def _blocks(rows: IntArray) -> Iterator[IntArray]:
+    for start in range(0, len(rows), ROWS_PER_BLOCK):
+        yield rows[start : start + ROWS_PER_BLOCK]
+
+
 def _linear(fitted: list[LinearHead], examples: Examples, reduced: Reduced) -> Candidate:
     """From the heads that were fitted without each fold."""
-    held_out = np.empty(examples.targets.shape, np.float32)
-    for f, head in enumerate(fitted):
-        held_out[examples.fold == f] = head.logits(examples.X[examples.fold == f])
     together = linear.mean(fitted)
+
+    def held_out(some: IntArray) -> Float32Array:
+        logits = np.empty((len(some), examples.targets.shape[1]), np.float32)
+        for f, head in enumerate(fitted):
+            is_of_fold = examples.fold[some] == f
+            logits[is_of_fold] = head.logits(examples.X[some[is_of_fold]])
+        return logits
+
     return Candidate(held_out, lambda rows: together.logits(reduced.values[rows]))
 
 
@@ -247,14 +263,14 @@ def _logistics(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
 
 def _neighbours(examples: Examples, reduced: Reduced) -> Iterator[Candidate]:
     for evenness in EVENNESS:
-        votes = neighbours.log_votes(join(reduced, evenness), examples.rows, examples.targets)
-        yield Candidate(votes[examples.rows], votes.__getitem__)
+        labels = neighbours.spread(join(reduced, evenness), examples.rows, examples.targets)
+        yield Candidate(labels.of_labelled, labels.of_others)
 
 
 def _prior(examples: Examples, prior: Float32Array) -> Iterator[Candidate]:
     """What was believed beforehand has learnt from nobody's labels."""
     log_prior = np.log(np.maximum(prior, MIN_PRIOR))
-    yield Candidate(log_prior[examples.rows], log_prior.__getitem__)
+    yield Candidate(lambda some: log_prior[examples.rows[some]], log_prior.__getitem__)
 
 
 _HEADS: dict[Head, Callable[[Examples, Reduced], Iterator[Candidate]]] = {

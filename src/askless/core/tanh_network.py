@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from askless.core.blocks import blocks, for_each
 from askless.core.learner import Minibatch
 from askless.core.normalise import normalise
 from askless.settings import LearnerSettings
@@ -40,7 +41,13 @@ class TanhNetwork:
         _adam_step(self.parameters, self.gradient, *self.moments, rate, self.n_steps)
 
     def predict_proba(self, X: npt.NDArray[Any]) -> Float32Array:
-        return normalise(_forward(self.layers, X.astype(np.float32, copy=False))[-1])
+        probability = np.empty((len(X), len(self.layers[-1][1])), np.float32)
+
+        def predict_rows(rows: slice) -> None:
+            probability[rows] = normalise(_forward(self.layers, X[rows].astype(np.float32, copy=False))[-1])
+
+        for_each(blocks(*probability.shape), predict_rows)
+        return probability
 
     def keep(self) -> None:
         self.kept[:] = self.parameters

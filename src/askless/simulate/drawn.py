@@ -98,4 +98,4 @@ def draw_answers(seed: int, annotator: int, items: IntArray, probabilities: Floa
     cumulative = probabilities.cumsum(axis=1)
     cumulative /= cumulative[:, -1:]  # ends at exactly 1, above every position
     labels = (cumulative > position[:, None]).argmax(axis=1)
-    return [Answer(int(item), int(label)) for item, label in zip(items, labels, strict=True)]
+    return [Answer(item, label) for item, label in zip(items.tolist(), labels.tolist(), strict=True)]

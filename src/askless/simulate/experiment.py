@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
-import numpy as np
-
 from askless.campaign import Campaign
+from askless.core.blocks import side_by_side
 from askless.core.risk import ItemStatus, StopReason
 from askless.metrics import accuracy_metrics, precision
 from askless.simulate.crowd import Crowd
@@ -60,20 +59,18 @@ def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
     n_annotations = status.n_annotations + n_gold
     item_status = campaign.result().status
     to_label = item_status != ItemStatus.KNOWN
-    scopes = {"all": np.ones(status.n_items, bool)} | {
-        name: item_status[to_label] == name for name in (ItemStatus.CONFIDENT, ItemStatus.OPEN, ItemStatus.EXHAUSTED)
+    scopes = {"all": to_label} | {
+        name: item_status == name for name in (ItemStatus.CONFIDENT, ItemStatus.OPEN, ItemStatus.EXHAUSTED)
     }
-    truth = source.truth[to_label]
-    other = source.dataset.n_classes - 1
+    truth, other = source.truth, source.dataset.n_classes - 1
     if source.has_other:
-        scopes |= {"wanted": truth != other, "other": truth == other}
-    machine = None if estimate.machine is None else estimate.machine[to_label]
-    by_source = {"posterior": estimate.posterior[to_label], "machine": machine}
-    accuracies = {
-        f"{name}_{key}": value
-        for name, probability in by_source.items()
-        for key, value in accuracy_metrics(probability, truth, scopes).items()
-    }
+        scopes |= {"wanted": to_label & (truth != other), "other": to_label & (truth == other)}
+    with side_by_side():
+        accuracies = {
+            f"{name}_{key}": value
+            for name, probability in (("posterior", estimate.posterior), ("machine", estimate.machine))
+            for key, value in accuracy_metrics(probability, truth, scopes).items()
+        }
     row = {
         "round": campaign.n_refreshes - 1,
         "n_annotations": n_annotations,
@@ -87,7 +84,7 @@ def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
         **accuracies,
     }
     if source.has_other:
-        row["other_precision"] = precision(estimate.label[to_label], truth, other)
+        row["other_precision"] = precision(estimate.label[to_label], truth[to_label], other)
     if (settings := campaign.config.annotators).prices:
         n_labels = np.bincount(campaign.annotations().annotator, minlength=len(campaign.annotators))
         paid = sum(n * settings.price_of(name) for n, name in zip(n_labels.tolist(), campaign.annotators, strict=True))
