@@ -86,8 +86,8 @@ def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
     if source.has_other:
         row["other_precision"] = precision(estimate.label[to_label], truth[to_label], other)
     if (settings := campaign.config.annotators).prices:
-        n_labels = np.bincount(campaign.annotations().annotator, minlength=len(campaign.annotators))
-        paid = sum(n * settings.price_of(name) for n, name in zip(n_labels.tolist(), campaign.annotators, strict=True))
+        price = [settings.price_of(name) for name in campaign.annotators]
+        paid = sum(price[j] for j in campaign.annotations().annotator.tolist())
         row["cost_per_item"] = paid / status.n_items
     if status.promise:
         row |= {
