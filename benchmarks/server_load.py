@@ -17,17 +17,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import AsyncExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-import httpx
 import numpy as np
 
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemRow, to_csv
+from askless.server.item_names import ItemNames
+from askless.server.links import read_secret
 from askless.server.live import LiveCampaign
 from askless.store.entries import Kind
 from askless.store.postgres import address_of_folder
@@ -72,14 +74,48 @@ def make_campaign(root: Path, n_items: int, store: str) -> "np.typing.NDArray[np
     return truth
 
 
+class Browser:
+    """A connection that stays open, and no more of HTTP than it takes: it runs on the cores that are measured."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._headers = headers
+
+    @classmethod
+    async def open(cls, url: str, token: str) -> Self:
+        place = urlsplit(url)
+        headers = f"Host: {place.netloc}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+        return cls(*await asyncio.open_connection(place.hostname, place.port), headers)
+
+    async def post(self, path: str, content: Any) -> Any:
+        """Raises OSError if the answer is not 200, or none comes within a minute."""
+        body = json.dumps(content)
+        self._writer.write(f"POST {path} HTTP/1.1\r\n{self._headers}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        async with asyncio.timeout(60):
+            head = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()
+            answer = await self._reader.readexactly(int(head.partition("content-length:")[2].split()[0]))
+        if head.split()[1] != "200":
+            raise OSError(f"{head.splitlines()[0]} {answer!r}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
 async def annotate(
-    client: httpx.AsyncClient, truth: Any, seed: int, end: float, seconds_per_answer: float, tally: Tally
+    browser: Browser,
+    truth: dict[str, int],
+    seed: int,
+    end: float,
+    seconds_per_answer: float,
+    tally: Tally,
 ) -> None:
     rng = np.random.default_rng(seed)
     due = time.perf_counter() + rng.random() * 8 * seconds_per_answer
     while time.perf_counter() < end:
         await asyncio.sleep(max(due - time.perf_counter(), 0))
-        batches = await _post(client, "/api/batches", {}, tally.ask, tally)
+        batches = await _post(browser, "/api/batches", {}, tally.ask, tally)
         if not batches or not batches["batches"]:
             tally.n_empty += 1
             await asyncio.sleep(0.05)
@@ -92,14 +128,14 @@ async def annotate(
                     "kind": "answer",
                     "batch": batch["id"],
                     "item": one["item"],
-                    "label": int(truth[one["item"]] if rng.random() < 0.8 else rng.integers(K)),
+                    "label": truth[one["item"]] if rng.random() < 0.8 else int(rng.integers(K)),
                     "response_ms": 1000,
                 }
                 for one in batch["items"]
             ]
             n_times = 2 if rng.random() < 0.1 else 1
             for _ in range(n_times):
-                reply = await _post(client, "/api/events", {"events": events}, tally.submit, tally)
+                reply = await _post(browser, "/api/events", {"events": events}, tally.submit, tally)
                 for result in (reply or {"results": []})["results"]:
                     if result["status"] == "refused":
                         tally.errors.append(str(result))
@@ -107,27 +143,25 @@ async def annotate(
                         tally.kept.add(result["id"])
 
 
-async def _post(client: httpx.AsyncClient, path: str, content: Any, times: list[float], tally: Tally) -> Any:
+async def _post(browser: Browser, path: str, content: Any, times: list[float], tally: Tally) -> Any:
     start = time.perf_counter()
     try:
-        response = await client.post(path, json=content)
-        response.raise_for_status()
-    except httpx.HTTPError as error:
+        reply = await browser.post(path, content)
+    except (OSError, EOFError) as error:
         tally.errors.append(f"{path}: {error!r}")
         return None
     times.append(1000 * (time.perf_counter() - start))
-    return response.json()
+    return reply
 
 
-async def drive(url: str, tokens: list[str], truth: Any, seconds: float, rate: float) -> Tally:
+async def drive(url: str, tokens: list[str], truth: dict[str, int], seconds: float, rate: float) -> Tally:
     tally, end = Tally(), time.perf_counter() + seconds
-    async with AsyncExitStack() as clients:
-        crowd = []
-        for j, token in enumerate(tokens):
-            headers = {"Authorization": f"Bearer {token}"}
-            client = await clients.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=60))
-            crowd.append(annotate(client, truth, j, end, len(tokens) / rate, tally))
-        await asyncio.gather(*crowd)
+    crowd = [await Browser.open(url, token) for token in tokens]
+    await asyncio.gather(
+        *(annotate(browser, truth, j, end, len(tokens) / rate, tally) for j, browser in enumerate(crowd))
+    )
+    for browser in crowd:
+        browser.close()
     return tally
 
 
@@ -165,11 +199,13 @@ def main() -> None:
         folder = Path(scratch) / "campaign"
         truth = make_campaign(folder, given.items, given.store)
         tokens = invite(folder, given.annotators)
+        name_of = ItemNames(read_secret(CampaignFolder(folder).secret)).name
+        named = {name_of(i): label for i, label in enumerate(truth.tolist())}
         command = [sys.executable, "-m", "askless", "serve", str(folder), "--port", "0", "--json"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
         url = json.loads(server.stdout.readline())["url"]
-        tally = asyncio.run(drive(url, tokens, truth, given.seconds, given.rate))
+        tally = asyncio.run(drive(url, tokens, named, given.seconds, given.rate))
         server.send_signal(signal.SIGINT)
         ended = server.wait(30)
         found = check(folder, tally)

@@ -16,7 +16,7 @@ from askless import examination
 from askless.backup import back_up
 from askless.cli import app
 from askless.data.folder import CampaignFolder
-from askless.errors import StoreError
+from askless.errors import DataError, StoreError
 from askless.server.links import read_secret
 from askless.store.backup import copy_log
 from askless.store.file_system import file_system, is_network, refuse_network
@@ -67,6 +67,22 @@ def test_the_doctor_changes_nothing_and_needs_no_campaign(place: CampaignFolder)
 def test_a_new_campaign_has_remarks_only(tmp_path: Path) -> None:
     found = findings(CampaignFolder(make_folder(tmp_path / "new", has_features=False)))
     assert found["features"][0] == found["log"][0] == "remark"
+
+
+@pytest.mark.parametrize(
+    ("method", "n_known", "is_warned"),
+    [("efficient_annotation", 0, True), ("lean", 0, True), ("efficient_annotation", 3, False), ("askless", 0, False)],
+)
+def test_a_learner_without_known_labels_is_warned_of(
+    tmp_path: Path, method: str, n_known: int, is_warned: bool
+) -> None:
+    place = CampaignFolder(make_folder(tmp_path / "birds", n_prototypes=n_known))
+    place.settings.write_text(f'[campaign]\nlearner_method = "{method}"\n')
+    found = findings(place)
+    assert ("method" in found) == is_warned
+    if is_warned:
+        assert found["method"][0] == "remark"
+        assert "can swap whole classes; give some ten of each class" in found["method"][1]
 
 
 def test_what_is_wrong_is_named(place: CampaignFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +196,8 @@ def test_backups_that_cannot_be_made(place: CampaignFolder, tmp_path: Path) -> N
         back_up(place, tmp_path / "nowhere" / "x.tar")
     with pytest.raises(StoreError, match="There is no log"):
         back_up(CampaignFolder(make_folder(tmp_path / "new")), tmp_path / "x.tar")
+    with pytest.raises(DataError, match=r"nothing here/items\.csv cannot be read .* make them by `askless init`"):
+        back_up(CampaignFolder(tmp_path / "nothing here"), tmp_path / "x.tar")
     place.log.write_bytes(b"nothing" * 1000)
     with pytest.raises(StoreError, match="cannot be copied"):
         back_up(place, tmp_path / "x.tar")

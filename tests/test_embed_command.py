@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from askless.cli import app, embed, models, progress
 from askless.data.folder import CampaignFolder
+from askless.data.serving import Server, announce
 from askless.embed.encoder import Encoder, TextEncoder
 from askless.embed.models import MODELS
 from askless.errors import ConfigError, DataError
@@ -35,6 +36,16 @@ def test_basic_features_say_what_is_known_of_them(folder: CampaignFolder) -> Non
     assert np.load(folder.features).shape[0] == 20
     out, _ = run("embed", folder.root, "--model", "basic")
     assert f"The features of all 20 items are there already: {folder.features}" in out
+
+
+def test_while_it_is_served_it_says_when_they_are_taken_up(folder: CampaignFolder) -> None:
+    with announce(folder, Server("http://127.0.0.1:8000", "http://127.0.0.1:8000", 1, "token")):
+        _, err = run("embed", folder.root, "--model", "basic")
+        assert "being served at http://127.0.0.1:8000, and goes on there as it was: end serving" in err
+        _, err = run("embed", folder.root, "--model", "basic")
+        assert "being served" not in err  # nothing is new
+    _, err = run("embed", folder.root, "--model", "basic")
+    assert "being served" not in err
 
 
 def test_the_default_is_at_hand(folder: CampaignFolder, monkeypatch: pytest.MonkeyPatch) -> None:

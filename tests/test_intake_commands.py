@@ -66,6 +66,12 @@ def test_init_then_add(askless: Command) -> None:
     assert "1 remarks on images that are used: birds/notes.csv" in shown
 
 
+def test_init_warns_of_a_learner_without_known_labels(askless: Command) -> None:
+    arguments = ("init", "birds", "--images", "photos", "--classes", "cat,dog", "learner_method=lean")
+    assert "labels can swap whole classes; give some ten of each class" in askless(*arguments)[2]
+    assert "swap" not in askless(*(*arguments[:1], "known", *arguments[2:], "--labels-are", "prototype"))[2]
+
+
 def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:
     askless("init", "birds", "--images", "photos", "--classes", "cat,dog", "--no-other")
     np.save("birds/prior.npy", np.full((3, 2), 0.5))

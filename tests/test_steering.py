@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -501,6 +501,23 @@ class TestGold:
         assert [batch.annotator for batch in campaign.ask(["ann", "bob"])] == [good.annotator]
         campaign.change(annotators={"qualification_share": 0.5})
         assert campaign.standing(bad.annotator) == Standing.WORKING
+        campaign.close()
+
+    def test_who_did_not_qualify_takes_nothing_back(self) -> None:
+        campaign = with_gold(n_qualification=2)
+        batch = ask_one(campaign)
+        ids = [bytes([n]) * 16 for n in range(3)]
+        wrong = [Answer(item, (int(TRUTH[item]) + 1) % K, id=ids[n]) for n, item in enumerate(batch.items)]
+        campaign.tell(batch.id, wrong[:1])
+        assert campaign.undo("ann", ids[0])  # nothing is decided yet
+        campaign.tell(batch.id, [replace(wrong[0], id=ids[2]), wrong[1]])
+        assert campaign.standing("ann") == Standing.UNQUALIFIED
+        n_entries = len(read(campaign))
+        for id in (ids[2], ids[1]):
+            with pytest.raises(AnswerError, match="'ann' takes nothing back: it is decided"):
+                campaign.undo("ann", id)
+        assert not campaign.undo("ann", ids[0])  # said again, because the first reply was lost
+        assert len(read(campaign)) == n_entries
         campaign.close()
 
     def test_broken_gold_is_no_gold(self) -> None:

@@ -1,6 +1,7 @@
 """A backup of a campaign: one tar file with its log and whatever cannot be made anew."""
 
 import os
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -9,12 +10,16 @@ from askless.data.folder import CampaignFolder
 from askless.errors import StoreError
 from askless.store.backup import copy_log
 
+STORE = re.compile(r"^[ \t]*store[ \t]*=.*\n?", re.MULTILINE)
+"""In an askless.toml, the line that says where the log is."""
+
 
 def back_up(place: CampaignFolder, file: Path) -> int:
     """Writes the log, the tables, the settings and the secret of the links, also while the campaign is served.
 
-    Unpacked into the folder of the campaign, they are what they were. Thumbnails and features are left out: they do
-    not change, and can be large.
+    Unpacked into the folder of the campaign, they are what they were; answers that were in PostgreSQL are in log.db
+    then, and the settings name no other store. Thumbnails and features are left out: they do not change, and can be
+    large.
 
     Args:
         file: a `.tar`; is whole or not there.
@@ -25,22 +30,21 @@ def back_up(place: CampaignFolder, file: Path) -> int:
     Raises:
         StoreError: the file is there already, or there is no campaign with a log in its folder.
     """
-    if place.store != place.log:
-        raise StoreError(
-            f"The answers of {place.root} are in PostgreSQL; back them up by pg_dump, and copy the folder."
-        )
+    place.read_items()  # says so where there is no campaign
     if file.exists():
         raise StoreError(f"{file} is there already; choose another name.")
     if not file.parent.is_dir():
         raise StoreError(f"The folder {file.parent} for the backup does not exist; make it first.")
-    small = (place.settings, place.classes, place.items, place.skipped, place.notes, place.instructions, place.secret)
+    small = (place.classes, place.items, place.skipped, place.notes, place.instructions, place.secret)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".askless-backup-") as folder:
         copy, archive = Path(folder) / place.log.name, Path(folder) / "archive.tar"
-        copy_log(place.log, copy)
+        settings = Path(folder) / place.settings.name
+        copy_log(place.store, copy)
+        settings.write_text(STORE.sub("", place.settings.read_text(encoding="utf-8-sig"), count=1), encoding="utf-8")
         with archive.open("xb") as stream:
             os.chmod(archive, 0o600)  # it holds the secret
             with tarfile.open(fileobj=stream, mode="w") as tar:
-                for path in (copy, *(path for path in small if path.exists())):
+                for path in (copy, settings, *(path for path in small if path.exists())):
                     tar.add(path, path.name)
             stream.flush()
             os.fsync(stream.fileno())

@@ -13,6 +13,7 @@ import numpy as np
 from askless.answering import check_answers, keep_answers, undo_answer
 from askless.auditing import Auditing
 from askless.core.forecast import Forecast
+from askless.core.gold import Standing
 from askless.core.learner import Learner, NetworkMaker, name_of
 from askless.core.risk import ItemStatus, item_status, stop_reason
 from askless.errors import AnswerError
@@ -210,14 +211,9 @@ class Campaign(Steering):
         self._journal.is_alone = True
 
     @contextmanager
-    def looking_once(self) -> Iterator[None]:
-        """Inside, the log of other processes is looked at once, however much is asked; other threads wait meanwhile."""
-        with self._journal.looking_once():
-            yield
-
-    @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything told inside is on disk together at the end, or not at all: one commit for many batches."""
+        """Everything asked and told inside is on disk together at the end, or not at all: one commit for many batches,
+        and one look at what other processes wrote."""
         with self._journal.writing():
             yield
 
@@ -333,9 +329,15 @@ class Campaign(Steering):
             Whether it was taken back now, and not before.
 
         Raises:
-            AnswerError: this annotator has given no answer with this id.
+            AnswerError: this annotator has given no answer with this id, or did not qualify: who could answer again
+                would learn what was wrong.
         """
         with self._journal.writing() as (ledger, append):
+            if answer_id not in ledger.undone and self.standing(annotator) is Standing.UNQUALIFIED:
+                raise AnswerError(
+                    f"{annotator!r} takes nothing back: it is decided that the first answers were not right often "
+                    "enough; ask whoever runs the campaign."
+                )
             return undo_answer(answer_id, annotator, ledger, append)
 
     def release(self, batch_id: int) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from askless import __version__
+from askless.advice import advise
 from askless.data.folder import CampaignFolder
 from askless.errors import AsklessError
 from askless.store.backup import find_damage
@@ -68,7 +69,7 @@ def examine_campaign(place: CampaignFolder) -> Iterator[Finding]:
         yield _disk(place.root)
     yield from _permissions(place)
     yield _features(place, n_items)
-    yield _settings(place)
+    yield from _settings(place)
     try:
         if has_log(store):
             yield _log(place.log) if store == place.log else _log_on_server(store)
@@ -128,12 +129,16 @@ def _features(place: CampaignFolder, n_items: int) -> Finding:
     return Finding("features", Verdict.FINE, f"{shape[0]} rows of {shape[1]} numbers")
 
 
-def _settings(place: CampaignFolder) -> Finding:
+def _settings(place: CampaignFolder) -> Iterator[Finding]:
     try:
-        place.read_config()
+        config = place.read_config().campaign
+        n_known = len(place.prototypes()) + len(place.gold())
     except AsklessError as error:
-        return Finding("settings", Verdict.PROBLEM, str(error))
-    return Finding("settings", Verdict.FINE, "can be read")
+        yield Finding("settings", Verdict.PROBLEM, str(error))
+        return
+    yield Finding("settings", Verdict.FINE, "can be read")
+    if advice := advise(config, n_known):
+        yield Finding("method", Verdict.REMARK, advice)
 
 
 def _log(log: Path) -> Finding:

@@ -38,6 +38,12 @@ class Reading:
             return ledger.invitations.get(place)
 
     @property
+    def n_entries(self) -> int:
+        """How long the log is, with what this thread is writing."""
+        with self._journal.reading() as ledger:
+            return ledger.position
+
+    @property
     def stopped(self) -> str | None:
         """Why the campaign is over, or none."""
         with self._journal.reading() as ledger:

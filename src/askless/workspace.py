@@ -14,6 +14,7 @@ from askless.data.campaign_features import read_campaign_features
 from askless.data.folder import CampaignFolder
 from askless.data.labels_out.outcome import Outcome
 from askless.data.lock import hold
+from askless.data.serving import find_server
 from askless.data.table import AnnotationTable
 from askless.errors import DataError, StoreError
 from askless.parts import Parts
@@ -23,7 +24,9 @@ from askless.store.log import has_log, open_log
 from askless.types import Annotations, Features, Prototypes
 
 
-def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callable[[], float] = time.time) -> Campaign:
+def open_campaign(
+    folder: Path, *, keeps_estimates: bool = False, clock: Callable[[], float] = time.time, begins: bool = True
+) -> Campaign:
     """The campaign of a folder that `askless init` made; its log is begun at the first use.
 
     Without features.npy the method of the settings goes without its machine until there is one. A machine that should
@@ -33,6 +36,7 @@ def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callabl
     Args:
         folder: of the campaign.
         keeps_estimates, clock: see `Campaign.create`.
+        begins: whether a log is begun if there is none; else the campaign is in memory, to be looked at.
 
     Raises:
         DataError: items, classes or features cannot be used, or old ones are not as they were.
@@ -55,7 +59,9 @@ def open_campaign(folder: Path, *, keeps_estimates: bool = False, clock: Callabl
         features = _features(place, dataset.n_items)
         config = settings.campaign.model_copy(update={"learner": learner})
         try:
-            return Campaign.create(store, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given)
+            return Campaign.create(
+                store if begins else None, dataset, features, config, prototypes=prototypes, seed=settings.seed, **given
+            )
         except StoreError:
             if not has_log(store):  # otherwise another process has begun it meanwhile
                 raise
@@ -91,9 +97,17 @@ def alone(place: CampaignFolder) -> Iterator[None]:
         yield
         return
     refuse_network(place.log)
-    served = f"Another process serves {place.root} or is at work in it; end that one first, or wait for it."
-    with hold(place.serving_lock, ServedError(served)):
+    with hold(place.serving_lock, ServedError(_who_has(place))):
         yield
+
+
+def _who_has(place: CampaignFolder) -> str:
+    if server := find_server(place):
+        return (
+            f"{place.root} is served at {server.url} by process {server.pid}; use that, or end it first (Ctrl-C where "
+            f"it runs, or kill {server.pid})."
+        )
+    return f"Another process is at work in {place.root}; wait for it, or end it first."
 
 
 @contextmanager

@@ -113,6 +113,25 @@ def test_notices_are_accessible(serve: Serve) -> None:
     expect(page.locator("#notice h2")).to_have_text("All done. Thank you!", timeout=10_000)
 
 
+def test_who_did_not_qualify_is_thanked_and_takes_nothing_back(serve: Serve) -> None:
+    settings = "annotators.n_qualification = 2\nannotators.qualification_share = 1.0"
+    place = serve(n_items=8, n_gold=4, settings=settings)
+    page = place.open()
+    for _ in range(2):
+        press(page, "n")
+    expect(page.locator("#notice h2")).to_have_text("Thank you for taking part")
+    expect(page.get_by_role("button", name="Undo the last answer")).to_have_count(0)
+    check(page)
+    page.keyboard.press("Backspace")
+    wait_until_sent(page)
+    expect(page.locator("#notice h2")).to_have_text("Thank you for taking part")
+    assert len(place.entries(Kind.ANSWERED)) == 2
+    assert not place.entries(Kind.UNDONE)
+    page.goto(f"{place.url}/nothing")
+    expect(page.locator("#notice h2")).to_have_text("There is nothing here")
+    check(page)
+
+
 def test_a_server_that_is_away_is_waited_for(serve: Serve) -> None:
     place = serve(n_items=20)
     context = place.browser()
@@ -153,4 +172,9 @@ def test_pictures_of_any_shape_fit_and_can_be_looked_at_closely(serve: Serve) ->
         enlarged = page.locator("#stage img").bounding_box()
         assert enlarged is not None
         assert enlarged["width"] == pytest.approx(3 * picture["width"], rel=0.01)
+        page.wait_for_function(
+            "() => [8, 1600].includes(Math.max(...['Width', 'Height'].map(s => document.images[0][`natural${s}`])))"
+        )
+        sharp = page.locator("#stage img").bounding_box()
+        assert sharp == enlarged
         press(page, "1")

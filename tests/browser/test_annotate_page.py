@@ -151,6 +151,7 @@ def test_what_waits_on_a_device_goes_out_with_a_new_link_of_the_same_person(serv
     page.goto(place.link("ann"))
     context.route("**/api/events", lambda route: route.abort())
     press(page, "1")
+    expect(page.locator("#sync")).to_have_text("Offline: 1 kept here")  # and so it is on disk
     page.close()
     context.unroute("**/api/events")
     for name, n_answers in (("bob", 0), ("ann", 1)):

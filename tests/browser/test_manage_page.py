@@ -88,6 +88,15 @@ def check_accessible(page: Page) -> None:
     assert results.violations_count == 0, results.generate_report()
 
 
+def test_what_is_to_be_done_is_said(serve: Serve) -> None:
+    place = serve()
+    page = place.open()
+    expect(page.locator("#notes")).to_be_hidden()
+    place.live.place.features.write_bytes(b"new")
+    expect(page.locator("#notes li")).to_contain_text("taken up when serving begins the next time", timeout=15_000)
+    check_accessible(page)
+
+
 def test_an_answer_is_on_the_page_without_a_reload(serve: Serve) -> None:
     place = serve()
     page = place.open("viewer")

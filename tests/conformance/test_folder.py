@@ -1,9 +1,12 @@
 """A campaign folder whose settings name a store, and several servers of it at once."""
 
+import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from askless.backup import back_up
 from askless.data.classes import parse_classes
 from askless.data.folder import CampaignFolder
 from askless.data.intake import init
@@ -12,6 +15,7 @@ from askless.server.live import LiveCampaign
 from askless.store.log import has_log
 from askless.types import Answer
 from askless.workspace import open_beside, open_campaign
+from small_campaign import assert_same_estimate
 from small_folder import TRUTH, make_folder
 from stores import Store
 
@@ -55,6 +59,34 @@ def test_what_one_process_infers_another_reads(tmp_path: Path, kept_store: Store
     child.close()
 
 
+def test_a_backup_is_restored_without_the_store(tmp_path: Path, kept_store: Store) -> None:
+    folder = folder_of(tmp_path, kept_store)
+    place, file = CampaignFolder(folder), tmp_path / "monday.tar"
+    if isinstance(kept_store.place, str):
+        with pytest.raises(
+            StoreError, match=r"There is no log in PostgreSQL yet; nothing has been asked or answered\.$"
+        ):
+            back_up(place, file)
+    with closing(open_campaign(folder)) as campaign:
+        (batch,) = campaign.ask(["ann"], 1)
+        campaign.tell(batch.id, [Answer(item, int(TRUTH[item]), 700, bytes(range(16))) for item in batch.items[:1]])
+        campaign.refresh()
+        entries, estimate = list(campaign.entries()), campaign.estimate
+        with campaign.transaction():
+            campaign.record("not committed yet", [Answer(9, 0)])
+            back_up(place, file)
+    kept_store.close()
+    (folder / "log.db").unlink(missing_ok=True)
+    with tarfile.open(file) as tar:
+        tar.extractall(folder, filter="data")
+    assert place.store == place.log
+    with closing(open_campaign(folder)) as campaign:
+        assert list(campaign.entries()) == entries
+        assert_same_estimate(campaign.estimate, estimate)
+        assert campaign.config.batch_size == 4
+        campaign.record("bob", [Answer(9, 0)])
+
+
 def test_two_processes_that_begin_it_at_once(
     tmp_path: Path, kept_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,7 +107,7 @@ def test_several_servers_share_a_campaign_in_postgres_and_none_in_a_file(tmp_pat
     folder = folder_of(tmp_path, kept_store)
     first = LiveCampaign(folder)
     if isinstance(kept_store.place, Path):
-        with pytest.raises(StoreError, match=r"Another process serves"):
+        with pytest.raises(StoreError, match="Another process is at work in"):
             LiveCampaign(folder)
         first.close()
         return

@@ -141,24 +141,6 @@ def test_who_writes_alone_does_not_look_at_the_disk_but_never_overwrites(journal
     assert names(journal) == ["ann", "bob", "eve"]
 
 
-def test_one_look_for_many_questions(journal: Journal, kept_store: Store) -> None:
-    other = Journal(kept_store.again(), N, K)
-    join(other, "ann")
-    with journal.looking_once():
-        join(other, "bob")
-        assert names(journal) == ["ann"]
-        with journal.looking_once():
-            assert names(journal) == ["ann"]
-        with pytest.raises(TypeError), journal.writing() as (_, append):
-            append(Kind.PAUSED, nonsense=1)
-        assert names(journal) == ["ann", "bob"]
-        join(other, "eve")
-        join(journal, "joe")
-        assert names(journal) == ["ann", "bob", "eve", "joe"]
-    join(other, "zoe")
-    assert names(journal)[-1] == "zoe"
-
-
 def test_a_glance_waits_for_no_commit_but_for_a_whole_ledger(journal: Journal, kept_store: Store) -> None:
     def glance() -> list[str]:
         with journal.glancing() as ledger:

@@ -19,7 +19,7 @@ from askless.server.guard import MAX_BODY_BYTES
 from askless.server.live import LiveCampaign
 from askless.store.entries import Kind
 from askless.types import Answer
-from served_campaign import CLASSES, make_campaign
+from served_campaign import CLASSES, draw, make_campaign
 from small_campaign import Clock, read
 
 CLASS_TABLES = (
@@ -51,6 +51,9 @@ class Site:
     def tell(self, *events: dict[str, Any], who: dict[str, str] | None = None) -> Response:
         return self.client.post("/api/events", json={"events": events}, headers=who or self.ann)
 
+    def number(self, item: dict[str, str]) -> int:
+        return self.live.item_names.item(item["item"])
+
     def entries(self, *kinds: Kind) -> int:
         return sum(entry.kind in kinds for entry in read(self.live.campaign))
 
@@ -76,8 +79,9 @@ ROUTES = (
     ("GET", "/api/session"),
     ("POST", "/api/batches"),
     ("POST", "/api/events"),
-    ("GET", "/api/image/0"),
+    ("GET", f"/api/image/{'0' * 16}"),
     ("GET", "/api/example/0/0"),
+    ("GET", "/api/manage/image/0"),
 )
 
 
@@ -97,9 +101,10 @@ def test_nobody_comes_in_without_a_link_that_is_valid_now(site: Site, method: st
 @pytest.mark.parametrize("role", ["viewer", "admin"])
 def test_only_annotators_answer_and_only_they_are_kept_from_pictures(site: Site, role: str) -> None:
     headers = site.headers("mia", role)
-    for method, path in ROUTES[:3]:
+    for method, path in ROUTES[:4]:
         assert site.client.request(method, path, json={"events": []}, headers=headers).status_code == 403
-    assert site.client.get("/api/image/0", headers=headers).status_code == 200
+    assert site.client.get("/api/manage/image/0", headers=headers).status_code == 200
+    assert site.client.get("/api/manage/image/0", headers=site.ann).status_code == 403
 
 
 def test_a_session_says_who_one_is_and_what_the_classes_are(tmp_path: Path) -> None:
@@ -185,14 +190,16 @@ def test_one_refused_event_costs_the_others_nothing(site: Site) -> None:
     wrong = [
         answer(held, label=99),
         answer(held, batch=10**9),
-        answer(held, item=10**9),
+        answer(held, item="f" * 16),
+        {**answer(foreign), "batch": answer(held)["batch"]},
         answer(foreign),
         undo(answer(held)),
         answer(held, 2, response_ms=2**62),
     ]
     reply = site.tell(answer(held, 0), *wrong, answer(held, 1)).json()["results"]
-    assert [one["status"] for one in reply] == ["kept", *["refused"] * 5, "kept", "kept"]
-    assert all(one["detail"].endswith(".") for one in reply[1:6])
+    assert [one["status"] for one in reply] == ["kept", *["refused"] * 6, "kept", "kept"]
+    assert all(one["detail"].endswith(".") for one in reply[1:7])
+    assert not any("tem " in one["detail"] for one in reply[1:5])
     assert site.entries(Kind.ANSWERED) == 3
 
 
@@ -220,6 +227,7 @@ WRONG_FIELDS = (
     {"label": 2**63},
     {"label": 1.5},
     {"item": None},
+    {"item": 3},
     {"item": "../../etc/passwd"},
     {"batch": True},
     {"reason": "tired"},
@@ -268,8 +276,9 @@ def test_images_are_webp_for_those_who_hold_or_have_answered_them(site: Site) ->
     held = site.hold()
     items = {item["item"] for batch in held["batches"] for item in batch["items"]}
     for item in range(24):
-        response = site.client.get(f"/api/image/{item}", headers=site.ann)
-        assert response.status_code == (200 if item in items else 404)
+        name = site.live.item_names.name(item)
+        response = site.client.get(f"/api/image/{name}", headers=site.ann)
+        assert response.status_code == (200 if name in items else 404)
     told = answer(held)
     site.tell(told)
     response = site.client.get(f"/api/image/{told['item']}?size=256", headers=site.ann)
@@ -286,10 +295,33 @@ def test_an_image_without_thumbnail_is_made_from_its_file_and_one_without_either
     digest = folder.read_items().digest[0]
     for size in (256, 1024):
         folder.thumbnail(digest, size).unlink()
-    response = site.client.get("/api/image/0?size=256", headers=mia)
+    response = site.client.get("/api/manage/image/0?size=256", headers=mia)
     assert Image.open(BytesIO(response.content)).size == (256, 192)
     (folder.root / "images" / "0.png").write_bytes(b"other bytes")
-    assert site.client.get("/api/image/0", headers=mia).status_code == 404
+    assert site.client.get("/api/manage/image/0", headers=mia).status_code == 404
+    assert site.client.get("/api/manage/image/24", headers=mia).status_code == 404
+
+
+def test_a_closer_look_is_as_large_as_the_original_up_to_4096_pixels(tmp_path: Path) -> None:
+    sizes = [(640, 480), (1500, 1000), (6000, 600)]
+    site = Site(tmp_path / "shapes", pictures=[draw(i, size) for i, size in enumerate(sizes)])
+    for one in site.hold()["batches"][0]["items"]:
+        path, (width, height) = f"/api/image/{one['item']}?size=4096", sizes[site.number(one)]
+        seen = Image.open(BytesIO(site.client.get(path, headers=site.ann).content))
+        assert seen.size == (min(width, 4096), height if width <= 4096 else 410)
+    assert site.client.get(path, headers=site.headers("bob")).status_code == 404
+    assert site.client.get(path.replace("4096", "5000"), headers=site.ann).status_code == 422
+    site.live.close()
+
+
+def test_a_browser_that_went_astray_gets_a_page(site: Site) -> None:
+    by_browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nothing", "/static/nothing.js", "/api/nothing"):
+        response = site.client.get(path, headers=by_browser)
+        assert (response.status_code, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert "Open that one, whole, with all that stands behind the #" in response.text
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        assert site.client.get(path).json() == {"detail": "Not Found"}
 
 
 def test_examples_come_by_number(site: Site) -> None:
@@ -313,16 +345,18 @@ PATHS = (
 
 
 @pytest.mark.parametrize(
-    "prefix", ["/api/image/", "/api/example/", "/api/example/0/", "/static/", "/static/annotate/", "/"]
+    "prefix",
+    ["/api/image/", "/api/manage/image/", "/api/example/", "/api/example/0/", "/static/", "/static/annotate/", "/"],
 )
 def test_no_path_leads_out(site: Site, prefix: str) -> None:
     page = site.client.get("/").content
+    who = site.headers("mia", "viewer") if "manage" in prefix else site.ann
     for path in (
         *PATHS,
         *("../" * n + "secret" for n in range(2, 12)),
         *("..%2f" * n + "askless.toml" for n in range(2, 12)),
     ):
-        response = site.client.get(prefix + path, headers=site.ann)
+        response = site.client.get(prefix + path, headers=who)
         if response.content != page:  # a client may have shortened the path to `/`
             assert response.status_code in (404, 422), (prefix, path)
             assert response.headers["Content-Type"] == "application/json"
@@ -355,23 +389,57 @@ def test_the_page_preloads_every_module_that_there_is(site: Site) -> None:
         assert site.client.get(f"/static/annotate/{module.name}").status_code == 200
 
 
-def test_gold_and_other_images_differ_in_nothing_but_numbers(tmp_path: Path) -> None:
-    site = Site(tmp_path / "shapes", n_items=24, n_gold=12, settings="annotators.gold_rate = 0.5")
-    shapes, n_gold = set(), 0
+def test_gold_and_other_images_differ_in_nothing(tmp_path: Path) -> None:
+    site = Site(
+        tmp_path / "shapes", pictures=[draw(0) for _ in range(24)], n_gold=12, settings="annotators.gold_rate = 0.5"
+    )
+    seen: dict[bool, set[object]] = {True: set(), False: set()}
     for name in ("a", "b", "c"):
         who = site.headers(name)
-        held = site.hold(who)
-        for batch in held["batches"]:
+        for batch in site.hold(who)["batches"]:
             for place, item in enumerate(batch["items"]):
-                n_gold += item["item"] >= 12
+                told = answer({"batches": [batch]}, place, label=place % 3)
                 image = site.client.get(f"/api/image/{item['item']}", headers=who)
-                reply = site.tell(answer({"batches": [batch]}, place, label=place % 3), who=who).json()
-                headers = frozenset(key for key, _ in image.headers.items())
-                shapes.add(
-                    (frozenset(item), headers, frozenset(reply), frozenset(reply["results"][0]), tuple(reply["drop"]))
+                replies = [
+                    site.tell(event, who=who).json() for event in (told, undo(told), {**told, "id": str(uuid4())})
+                ]
+                results = [{**reply["results"].pop(), "id": ""} for reply in replies]
+                for reply in replies:
+                    reply["n_answered"] = 0
+                seen[site.number(item) >= 12].add(
+                    f"{sorted(item)} {image.headers} {image.content!r} {results} {replies}",
                 )
-    assert 0 < n_gold < 24
-    assert len(shapes) == 1
+    assert len(seen[True]) == 1
+    assert seen[True] == seen[False]
+    site.live.close()
+
+
+def test_no_name_says_which_images_were_added_together(tmp_path: Path) -> None:
+    site = Site(tmp_path / "shapes", n_items=4)
+    names = [site.live.item_names.name(i) for i in range(64)]
+    assert len({name[0] for name in names}) > 8
+    assert [sorted(names).index(name) for name in names] != [*range(64)]
+    site.live.close()
+    again = LiveCampaign(site.live.place.root)
+    assert [again.item_names.name(i) for i in range(64)] == names
+    again.close()
+
+
+def test_who_is_unqualified_does_not_find_out_which_answer_was_wrong(tmp_path: Path) -> None:
+    settings = "annotators.n_qualification = 2\nannotators.qualification_share = 1.0"
+    site = Site(tmp_path / "shapes", n_items=12, n_gold=4, settings=settings)
+    held = site.hold()
+    truth = [site.number(one) % 3 for one in held["batches"][0]["items"]]
+    first, second = answer(held, 0, label=(truth[0] + 1) % 3), answer(held, 1, label=truth[1])
+    taken_back = undo(first)
+    better = {**first, "id": str(uuid4()), "label": truth[0]}
+    for events in ((first, taken_back, {**better, "label": first["label"]}, second), (taken_back,)):
+        assert {one["status"] for one in site.tell(*events).json()["results"]} <= {"kept", "repeated"}
+    assert site.hold()["state"] == "unqualified"
+    for told in (second, better):
+        reply = site.tell(undo(told)).json()["results"][0]
+        assert (reply["status"], reply["detail"][:29]) == ("refused", "'ann' takes nothing back: it ")
+        assert site.hold()["state"] == "unqualified"
     site.live.close()
 
 
@@ -381,7 +449,8 @@ def test_states_of_a_campaign_and_of_a_person(tmp_path: Path) -> None:
     campaign = site.live.campaign
     held = site.hold()
     assert (held["state"], len(held["batches"][0]["items"])) == ("working", 2)
-    site.tell(*(answer(held, place, label=held["batches"][0]["items"][place]["item"] % 3) for place in range(2)))
+    truth = [site.number(one) % 3 for one in held["batches"][0]["items"]]
+    site.tell(*(answer(held, place, label=truth[place]) for place in range(2)))
     assert site.hold()["state"] == "working"
 
     bad = site.headers("bad")
@@ -416,8 +485,9 @@ def test_what_others_have_settled_is_dropped_and_still_taken(tmp_path: Path) -> 
     site = Site(tmp_path / "shapes", n_items=6, classes=CLASSES)
     held = site.hold()
     items = [item["item"] for item in held["batches"][0]["items"]]
+    numbers = [site.number(item) for item in held["batches"][0]["items"]]
     for name in ("x", "y", "z", "w", "v"):
-        site.live.campaign.record(name, [Answer(item, item % 3) for item in items[1:]])
+        site.live.campaign.record(name, [Answer(item, item % 3) for item in numbers[1:]])
     site.live.campaign.refresh()
     reply = site.tell(answer(held, 0)).json()
     assert set(reply["drop"]) == set(items[1:])

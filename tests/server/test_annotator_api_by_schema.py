@@ -32,7 +32,7 @@ ROUTES = (
     ("GET", "/api/session"),
     ("POST", "/api/batches"),
     ("POST", "/api/events"),
-    ("GET", "/api/image/{item}"),
+    ("GET", "/api/image/{name}"),
     ("GET", "/api/example/{label}/{number}"),
 )
 

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from askless.campaign import Campaign
 from askless.cli import app
 from askless.data.folder import CampaignFolder
+from askless.data.serving import Server, announce, find_server
 from askless.errors import DataError, StoreError
 from askless.server.live import LiveCampaign
-from askless.server.reach import Server, announce, find_server, reach
+from askless.server.reach import reach
 from askless.store.snapshot import load_estimate
 from askless.types import Answer
 from askless.workspace import ServedError, open_campaign
@@ -85,7 +86,20 @@ def test_invite_list_and_revoke(campaign: Path) -> None:
     assert [one["name"] for one in run("invite", campaign, "--revoke", joe["id"]) if one["is_revoked"]] == ["joe"]
     lines = say("invite", campaign).splitlines()
     assert [line.split()[-1] == "revoked" for line in lines if " joe " in line] == [True]
-    assert len(lines) == 5  # with the admin
+    assert [line.split()[1] for line in lines if " admin " not in line] == ["eve", "joe", "boss", "guest"]
+
+
+def test_who_is_invited_again_gets_the_standing_link(campaign: Path) -> None:
+    (first,) = run("invite", campaign, "eve")
+    assert run("invite", campaign, "eve", "--days", "3") == [first]
+    assert "eve has a link already, until 20" in say("invite", campaign, "eve")
+    (viewer,) = run("invite", campaign, "eve", "--role", "viewer")
+    (second,) = run("invite", campaign, "eve", "--new")
+    run("invite", campaign, "--revoke", first["id"])
+    run("invite", campaign, "--revoke", second["id"])
+    (third,) = run("invite", campaign, "eve")
+    assert len({one["link"] for one in (first, viewer, second, third)}) == 4
+    assert [one["name"] for one in run("invite", campaign) if one["name"] != "admin"] == ["eve"] * 4
 
 
 def test_annotators_ban_and_unban(campaign: Path) -> None:
@@ -109,7 +123,7 @@ def test_what_the_manager_refuses_is_a_sentence(campaign: Path, arguments: list[
     result = CliRunner().invoke(app, [command, str(campaign), *rest])
     assert isinstance(result.exception, DataError)
     assert str(result.exception).endswith(".")
-    assert len(read_file(campaign / "log.db")) - before <= 1  # the admin, if nobody has served it before
+    assert len(read_file(campaign / "log.db")) == before
 
 
 def test_who_is_gone_or_silent_is_said(folder: Path) -> None:
@@ -128,6 +142,9 @@ def test_who_is_gone_or_silent_is_said(folder: Path) -> None:
     assert find_server(place) is None
     with closing(LiveCampaign(folder)), pytest.raises(ServedError, match="Another process"), reach(folder):
         pass
+    where = "is served at http://127.0.0.1:9 by process 1; use that, or end it first"
+    with closing(LiveCampaign(folder)), announce(place, nobody), pytest.raises(ServedError, match=where):
+        LiveCampaign(folder)
 
 
 def test_an_answer_that_is_none(folder: Path) -> None:
@@ -199,8 +216,20 @@ def test_other_commands_while_it_is_served(folder: Path, tmp_path: Path) -> None
 
 def test_a_campaign_that_nobody_has_answered_claims_nothing(tmp_path: Path) -> None:
     folder = make_campaign(tmp_path / "shapes")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert run("status", folder)["images"] == {"total": 24, "finished": 0, "open": 24, "exhausted": 0, "broken": 0}
     assert "accuracy     - (Nothing yet: nobody has answered.)" in say("status", folder)
     assert say("annotators", folder) == "Nobody has answered yet.\n"
+    assert run("invite", folder) == []
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != "serving.lock"}
+    assert after == before
+
+
+def test_looking_leaves_the_log_as_it_is(folder: Path) -> None:
+    before = read_file(folder / "log.db")
+    for command in ("status", "annotators", "invite"):
+        run(command, folder)
+    assert read_file(folder / "log.db") == before
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import numpy as np
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
@@ -114,6 +115,15 @@ def test_every_order_is_refused_if_it_is_garbage(ordered: Served) -> None:
             response = ordered.client.post(path, content=b'{"max_risk": NaN', headers=ordered.headers("admin"))
             assert response.status_code == 422
     assert list(ordered.live.campaign.entries()) == before
+
+
+def test_the_summary_says_what_is_to_be_done(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert served.get("/api/manage/summary").json()["notes"] == []
+    np.save(served.live.place.features, np.zeros((3, 3)))
+    (note,) = served.get("/api/manage/summary").json()["notes"]
+    assert note.startswith("There are new images, labels or features in the campaign's folder; they are taken up when")
+    monkeypatch.setattr("askless.server.overview.advise", lambda config, n_known: f"{n_known} known.")
+    assert served.get("/api/manage/summary").json()["notes"] == ["6 known.", note]
 
 
 def test_what_the_summary_tells(quiet: Served) -> None:

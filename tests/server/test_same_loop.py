@@ -80,13 +80,14 @@ class OverHttp:
 
     def __init__(self, live: LiveCampaign, client: TestClient, tokens: dict[str, str]) -> None:
         self.campaign = live.campaign
+        self._names = live.item_names
         self._client = client
         self._headers = {name: {"Authorization": f"Bearer {token}"} for name, token in tokens.items()}
 
     def ask(self, name: str) -> list[Batch]:
         reply = self._client.post("/api/batches", json={}, headers=self._headers[name]).raise_for_status().json()
         return [
-            Batch(batch["id"], name, tuple(one["item"] for one in batch["items"]), batch["ends"])
+            Batch(batch["id"], name, tuple(self._names.item(one["item"]) for one in batch["items"]), batch["ends"])
             for batch in reply["batches"]
         ]
 
@@ -103,7 +104,7 @@ class OverHttp:
             "id": str(UUID(bytes=answer.id)),
             "kind": "answer",
             "batch": batch.id,
-            "item": answer.item,
+            "item": self._names.name(answer.item),
             "label": answer.label,
             "reason": answer.reason,
         }

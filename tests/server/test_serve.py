@@ -1,23 +1,28 @@
 """`askless serve` and `askless quickstart` as processes, and what they refuse."""
 
 import os
+import re
 import shutil
 import signal
 import socket
 import sys
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import httpx
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from askless.cli import app
 from askless.cli import quickstart as quickstart_module
+from askless.cli.browser import has_display
 from askless.data.folder import CampaignFolder
+from askless.data.serving import find_server
 from askless.errors import ConfigError
 from askless.server.live import LiveCampaign
-from askless.server.reach import find_server
 from askless.server.serve import is_own, serve
 from served_campaign import draw, make_campaign
 from server_process import TABLES, started
@@ -141,19 +146,35 @@ def test_serve_prints_the_managers_link(tmp_path: Path, monkeypatch: pytest.Monk
     assert "askless invite" in output
 
 
+def test_serve_warns_of_a_learner_without_known_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_campaign(tmp_path / "shapes", settings="learner.algo = 'mlp'")
+    assert "can swap whole classes" not in serve_once("serve", folder, monkeypatch=monkeypatch)  # no features yet
+    CampaignFolder(folder).log.unlink()
+    np.save(CampaignFolder(folder).features, np.eye(24, 5, dtype=np.float32))
+    assert "can swap whole classes" in serve_once("serve", folder, "--json", monkeypatch=monkeypatch)
+
+
 def test_quickstart_prints_links_and_opens_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("photos").mkdir()
     for i in range(3):
         draw(i).save(f"photos/{i}.png")
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    monkeypatch.setattr(quickstart_module, "_has_display", lambda: True)
+
+    def look(url: str) -> None:
+        page = Path(url2pathname(urlsplit(url).path))
+        assert page.stat().st_mode & 0o077 == 0
+        opened.append(page.read_text())
+
+    monkeypatch.setattr("webbrowser.open", look)
+    monkeypatch.setattr(quickstart_module, "has_display", lambda: True)
     output = serve_once("quickstart", "photos", "--classes", "a,b", "--qr", monkeypatch=monkeypatch)
     assert output.count("http://127.0.0.1") == 4
     assert "█" in output
     assert len(opened) == 1
-    assert opened[0] in output.replace("\n", "")
+    (link,) = re.findall(r"0; url=(http://[^ \"]+/manage#[^\"]+)\"", opened[0])
+    assert link in output.replace("\n", "")
+    assert not CampaignFolder(tmp_path / "photos-campaign").opening.exists()
     assert (tmp_path / "photos-campaign" / "features.npy").exists()
     shutil.rmtree("photos")
     serve_once("serve", "photos-campaign", monkeypatch=monkeypatch)
@@ -164,8 +185,8 @@ def test_a_browser_is_opened_only_where_one_can_be_seen(monkeypatch: pytest.Monk
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert not quickstart_module._has_display()
+    assert not has_display()
     monkeypatch.setenv("DISPLAY", ":0")
-    assert quickstart_module._has_display()
+    assert has_display()
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
-    assert not quickstart_module._has_display()
+    assert not has_display()

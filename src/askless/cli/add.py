@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from askless.cli.intake import take_in, use_of
+from askless.cli.serve import note_if_served
 from askless.cli.terminal import new_app, note
 from askless.data.campaign_features import explain_outdated_prior, is_prior_outdated
 from askless.data.classes import parse_classes
@@ -37,5 +38,6 @@ def add_command(
         lambda on_progress: add(folder, images, named, labels_are=use_of(labels_are), on_progress=on_progress),
         as_json=as_json,
     )
+    note_if_served(folder)
     if is_prior_outdated(folder):
         note(explain_outdated_prior(folder))

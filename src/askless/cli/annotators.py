@@ -26,7 +26,7 @@ def annotators(
 
     Skill is the chance that an answer is right, with the interval that holds it with 95 %.
     """
-    with reach(campaign) as manager:
+    with reach(campaign, is_looking=banned is None and unbanned is None) as manager:
         for path, name in (("/ban", banned), ("/unban", unbanned)):
             if name is not None:
                 manager.post(path, {"name": name})

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from askless.cli.progress import display_progress
+from askless.cli.serve import note_if_served
 from askless.cli.terminal import new_app, note
 from askless.data.folder import CampaignFolder
 from askless.embed.feature_file import Embedding, take_features
@@ -63,6 +64,8 @@ def embed_command(
         )
     if name == "basic":
         note(BETTER_FEATURES)
+    if made.n_reused < made.n_items or prior:
+        note_if_served(folder)
     if as_json:
         print(json.dumps(_summary(name, made, seconds, folder)))
         return

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from askless.advice import advise
 from askless.cli.intake import Store, take_in, use_of
-from askless.cli.terminal import new_app
+from askless.cli.terminal import new_app, note
 from askless.data.classes import parse_classes
 from askless.data.folder import CampaignFolder
 from askless.data.intake import init
@@ -46,3 +47,6 @@ def init_command(
         ),
         as_json=as_json,
     )
+    place = CampaignFolder(campaign)
+    if advice := advise(place.read_config().campaign, len(place.prototypes()) + len(place.gold())):
+        note(f"Warning: {advice}")

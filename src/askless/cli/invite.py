@@ -1,6 +1,7 @@
 """`askless invite`."""
 
 import json
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ import typer
 
 from askless.cli.links import print_link
 from askless.cli.terminal import new_app, note, out
-from askless.server.reach import reach
+from askless.server.reach import Manager, reach
 
 app = new_app()
 
@@ -21,6 +22,7 @@ def invite(
     role: Annotated[str, typer.Option(help="annotator: answers; viewer: looks on; admin: decides.")] = "annotator",
     days: Annotated[float, typer.Option(help="For how long the links are good.")] = 30,
     has_codes: Annotated[bool, typer.Option("--qr", help="Show each link as a QR code, too.")] = False,
+    is_new: Annotated[bool, typer.Option("--new", help="Also for somebody who has a link already.")] = False,
     revoked: Annotated[int | None, typer.Option("--revoke", metavar="ID", help="Take back one link.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the invitations as a JSON list.")] = False,
 ) -> None:
@@ -28,13 +30,19 @@ def invite(
 
     For example: askless invite birds ann bob --qr. Each link is for one person; whoever has it is that person.
     """
-    with reach(campaign) as manager:
+    with reach(campaign, is_looking=revoked is None and not names) as manager:
         if revoked is not None:
             manager.post("/revoke", {"id": revoked})
-        made = [
-            (name, manager.post("/invitations", {"name": name, "role": role, "days": days})) for name in names or ()
-        ]
-        links = {new["id"]: manager.link(new["link"]) for _, new in made}
+        standing = {} if is_new or not names else _standing(manager, role)
+        links = {}
+        for name in dict.fromkeys(names or ()):
+            if name in standing:
+                one = standing[name]
+                note(f"{name} has a link already, {_until(one)}, which is this; --new makes another one.")
+                given = manager.get(f"/invitations/{one['id']}/link")
+            else:
+                given = manager.post("/invitations", {"name": name, "role": role, "days": days})
+            links[given["id"]] = manager.link(given["link"])
         known = [one for one in manager.get("/invitations")["invitations"] if not names or one["id"] in links]
         is_serving = manager.is_serving
     if as_json:
@@ -49,8 +57,21 @@ def invite(
         note(f"Nobody serves this campaign now: askless serve {campaign}")
 
 
-def _line(invitation: dict[str, Any]) -> str:
+def _standing(manager: Manager, role: str) -> dict[str, dict[str, Any]]:
+    """The invitation of each name in a role that is good now."""
+    now = time.time()
+    return {
+        one["name"]: one
+        for one in manager.get("/invitations")["invitations"]
+        if one["role"] == role and not one["is_revoked"] and (one["ends"] is None or now < one["ends"])
+    }
+
+
+def _until(invitation: dict[str, Any]) -> str:
     ends = invitation["ends"]
-    until = "for ever" if ends is None else f"until {datetime.fromtimestamp(ends):%Y-%m-%d}"
-    state = "revoked" if invitation["is_revoked"] else until
+    return "for ever" if ends is None else f"until {datetime.fromtimestamp(ends):%Y-%m-%d}"
+
+
+def _line(invitation: dict[str, Any]) -> str:
+    state = "revoked" if invitation["is_revoked"] else _until(invitation)
     return f"{invitation['id']:6}  {invitation['name']:16} {invitation['role']:10} {state}"

@@ -1,18 +1,16 @@
 """`askless quickstart`."""
 
 import json
-import os
-import sys
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from askless.cli.browser import has_display, open_link
 from askless.cli.intake import Store
 from askless.cli.links import print_link
 from askless.cli.progress import display_progress
-from askless.cli.serve import Host, Port, PublicUrl, warn
+from askless.cli.serve import Host, Port, PublicUrl, warn, warn_of_settings
 from askless.cli.terminal import counted, new_app, note, out
 from askless.data.classes import parse_classes
 from askless.data.folder import CampaignFolder
@@ -64,10 +62,14 @@ def quickstart(
             print_link("manager", manager, has_code=has_codes)
             for name, link in annotators.items():
                 print_link(name, link, has_code=has_codes)
-        if not is_quiet and _has_display():
-            webbrowser.open(manager)
+        warn_of_settings(live)
+        if not is_quiet and has_display():
+            open_link(manager, place.opening)
 
-    serve(place.root, host=host, port=port, public_url=public_url, on_ready=say)
+    try:
+        serve(place.root, host=host, port=port, public_url=public_url, on_ready=say)
+    finally:
+        place.opening.unlink(missing_ok=True)
 
 
 def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> None:
@@ -92,9 +94,3 @@ def _invite(live: LiveCampaign, n_annotators: int) -> dict[str, int]:
     }
     names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
     return {name: known.get(name) or live.campaign.invite(name, "annotator") for name in names}
-
-
-def _has_display() -> bool:
-    if not sys.stdout.isatty():
-        return False
-    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from askless.advice import advise
 from askless.cli.links import print_link
 from askless.cli.terminal import new_app, note, out
+from askless.data.folder import CampaignFolder
+from askless.data.serving import find_server
 from askless.server.live import LiveCampaign
 from askless.server.serve import is_own, serve
 
@@ -35,6 +38,7 @@ def serve_command(
 
     def say(live: LiveCampaign, url: str) -> None:
         link = live.link(live.admin(), url)
+        warn_of_settings(live)
         if as_json:
             print(json.dumps({"url": url, "admin": link}), flush=True)
             return
@@ -44,6 +48,21 @@ def serve_command(
 
     warn(host, public_url)
     serve(campaign, host=host, port=port, public_url=public_url, on_ready=say)
+
+
+def note_if_served(place: CampaignFolder) -> None:
+    """Says when the server takes up what was changed in the folder of its campaign."""
+    if server := find_server(place):
+        note(
+            f"The campaign is being served at {server.url}, and goes on there as it was: end serving (Ctrl-C) and "
+            "serve it again to take this up; no answer is lost."
+        )
+
+
+def warn_of_settings(live: LiveCampaign) -> None:
+    """Says what speaks against the settings of the campaign."""
+    if advice := advise(live.campaign.config, len(live.campaign.prototypes)):
+        note(f"Warning: {advice}")
 
 
 def warn(host: str, public_url: str | None) -> None:

@@ -18,7 +18,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print all that is known as one JSON object.")] = False,
 ) -> None:
     """Say how far a campaign is: answers, images, cost, estimated accuracy, inference. Also while it is served."""
-    with reach(campaign) as manager:
+    with reach(campaign, is_looking=True) as manager:
         summary = manager.get("/summary")
     if as_json:
         print(json.dumps(summary))

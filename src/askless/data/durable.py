@@ -22,6 +22,13 @@ def replace_text(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
+def write_private(path: Path, text: str) -> None:
+    """Writes a file in UTF-8 that only its owner can read, in place of one that is there."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+
+
 def replace_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[npt.NDArray[Any]]) -> None:
     """Writes a `.npy` file from its rows, block by block, and removes the JSON beside it, which spoke of the old array.
 

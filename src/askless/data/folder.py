@@ -107,6 +107,11 @@ class CampaignFolder:
         return self.root / "serving.json"
 
     @property
+    def opening(self) -> Path:
+        """A page that leads a browser of this machine to the manager's, while the campaign is served."""
+        return self.root / "open.html"
+
+    @property
     def serving_lock(self) -> Path:
         """Held by the one process that has the log for writing."""
         return self.root / "serving.lock"

@@ -10,16 +10,18 @@ from askless.server.live import LiveCampaign
 from askless.types import Invitation, Role
 
 _bearer = HTTPBearer(auto_error=False, description="What stands behind the # of a personal link.")
+Link = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+"""What came instead of a name and a password."""
 
 
-def person(live: LiveCampaign, *roles: Role) -> Callable[..., Invitation]:
-    """A dependency of routes: the invitation of whoever asks.
+def person(live: LiveCampaign, *roles: Role) -> Callable[[Link], Invitation]:
+    """The invitation of whoever asks, by their link; also a dependency of routes.
 
     401 without a link that is valid now, 403 with one of another role.
     """
 
-    def find(given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Invitation:
-        invitation = live.invitation(given.credentials) if given else None
+    def find(link: Link) -> Invitation:
+        invitation = live.invitation(link.credentials) if link else None
         if invitation is None:
             raise HTTPException(
                 401, "This link is not valid, or not any more; ask for a new one.", {"WWW-Authenticate": "Bearer"}

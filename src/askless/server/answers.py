@@ -5,21 +5,24 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 import numpy as np
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from askless.core.gold import Standing
 from askless.data.classes import OTHER
 from askless.errors import AnswerError
 from askless.randomness import generator
-from askless.server.access import person
+from askless.server.access import Link, person
 from askless.server.instructions import read_instructions
+from askless.server.item_names import PATTERN
 from askless.server.live import LiveCampaign
 from askless.server.refusals import REFUSALS
 from askless.types import Answer, Batch, Invitation, SkipReason
 
 MAX_EVENTS = 100
 Number = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+ItemName = Annotated[str, Field(pattern=PATTERN)]
+"""See `item_names`."""
 
 
 class State(StrEnum):
@@ -61,7 +64,7 @@ class Session(BaseModel):
 
 
 class Item(BaseModel):
-    item: int
+    item: str
 
 
 class HeldBatch(BaseModel):
@@ -76,7 +79,7 @@ class Held(BaseModel):
     """All that is promised to this annotator at the time `now`; `drop` is what others have settled meanwhile."""
 
     batches: list[HeldBatch]
-    drop: list[int]
+    drop: list[str]
     state: State
     now: float
 
@@ -89,7 +92,7 @@ class Event(BaseModel):
     id: UUID
     kind: Literal["answer", "undo"]
     batch: Number
-    item: Number
+    item: ItemName
     label: Number | None = None
     reason: SkipReason | None = None
     response_ms: Number | None = None
@@ -121,20 +124,20 @@ class Fate(BaseModel):
 class Fates(BaseModel):
     results: list[Fate]
     n_answered: int
-    drop: list[int]
+    drop: list[str]
 
 
 def router(live: LiveCampaign) -> APIRouter:
     """Routes of annotators; a response says nothing of which items are gold."""
     routes = APIRouter(prefix="/api", tags=["annotator"], responses=REFUSALS)
-    campaign, ahead = live.campaign, live.page.ahead
+    campaign, ahead, name_of = live.campaign, live.page.ahead, live.item_names.name
     instructions = read_instructions(live.place.instructions)
     names = [one.name for one in live.classes]
     known = frozenset(campaign.prototypes.item.tolist())
-    annotator = Annotated[Invitation, Depends(person(live, "annotator"))]
+    annotator_of = person(live, "annotator")
 
     @routes.get("/session")
-    def session(who: annotator) -> Session:
+    def session(who: Annotated[Invitation, Depends(annotator_of)]) -> Session:
         """Who I am, and what the classes are."""
         return Session(
             name=who.name,
@@ -149,32 +152,44 @@ def router(live: LiveCampaign) -> APIRouter:
             state=_state(live, who.name, has_work=True),
         )
 
-    @routes.post("/batches")
-    def batches(who: annotator) -> Held:
+    @routes.post("/batches", response_model=Held)
+    async def batches(link: Link) -> Response:
         """The images that I hold, and more of them if these are few."""
-        with campaign.looking_once():
-            held, settled = _held(live, who.name, known)
-            while sum(len(batch.items) for batch in held) < ahead and campaign.ask([who.name], 1, batch_size=ahead):
-                held, settled = _held(live, who.name, known)
+
+        def fill() -> Held:
+            name = annotator_of(link).name
+            held, settled = _held(live, name, known)
+            while sum(len(batch.items) for batch in held) < ahead and campaign.ask([name], 1, batch_size=ahead):
+                held, settled = _held(live, name, known)
             return Held(
                 batches=[
-                    HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=item) for item in batch.items])
+                    HeldBatch(id=batch.id, ends=batch.lease_end, items=[Item(item=name_of(i)) for i in batch.items])
                     for batch in held
                 ],
-                drop=settled,
-                state=_state(live, who.name, has_work=bool(held)),
+                drop=[name_of(i) for i in settled],
+                state=_state(live, name, has_work=bool(held)),
                 now=live.clock(),
             )
 
-    @routes.post("/events")
-    def events(told: Events, who: annotator) -> Fates:
+        return _json(await live.writer.do(fill))
+
+    @routes.post("/events", response_model=Fates)
+    async def events(told: Events, link: Link) -> Response:
         """What I did, in order. Everything that is not refused is on disk when the response comes."""
-        with campaign.transaction():  # and all that is looked up, so that nobody queues for the log twice
-            results = [_take(live, who.name, event) for event in told.events]
-            n_answered, drop = campaign.n_answered(who.name), _held(live, who.name, known)[1]
-        return Fates(results=results, n_answered=n_answered, drop=drop)
+
+        def take() -> Fates:
+            name = annotator_of(link).name
+            results = [_take(live, name, event) for event in told.events]
+            drop = [name_of(i) for i in _held(live, name, known)[1]]
+            return Fates(results=results, n_answered=campaign.n_answered(name), drop=drop)
+
+        return _json(await live.writer.do(take))
 
     return routes
+
+
+def _json(reply: Held | Fates) -> Response:
+    return Response(reply.model_dump_json(), media_type="application/json")
 
 
 def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
@@ -182,14 +197,16 @@ def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
         if event.undoes is not None:
             is_new = live.campaign.undo(name, event.undoes.bytes)
         else:
-            answer = Answer(event.item, event.label, event.response_ms, event.id.bytes, event.reason)
+            item = live.item_names.item(event.item)
+            answer = Answer(item, event.label, event.response_ms, event.id.bytes, event.reason)
             receipt = live.campaign.tell(event.batch, [answer], annotator=name)
             if receipt.refused:
                 detail = "You have said something else about this image before; undo that first."
                 return Fate(id=event.id, status="refused", detail=detail)
             is_new = bool(receipt.n_accepted)
     except AnswerError as error:
-        return Fate(id=event.id, status="refused", detail=str(error))
+        does_not_fit = "This answer does not fit what was asked here; load the page again."  # and no item's number
+        return Fate(id=event.id, status="refused", detail=str(error) if event.undoes else does_not_fit)
     return Fate(id=event.id, status="kept" if is_new else "repeated")
 
 

@@ -4,14 +4,17 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from secrets import compare_digest, token_bytes, token_urlsafe
 from typing import Self
 
 from askless.campaign import Campaign
 from askless.data.folder import CampaignFolder
 from askless.errors import DataError
 from askless.server.inference import Inference, InferenceState, child_command
+from askless.server.item_names import ItemNames
 from askless.server.links import Links, read_secret
 from askless.server.settings import read_page_settings
+from askless.server.writer import Writer
 from askless.types import Invitation
 from askless.workspace import alone, open_campaign
 
@@ -26,6 +29,7 @@ class LiveCampaign:
     Args:
         folder: of a campaign, as `askless init` made it.
         clock: seconds; leases and links end by it.
+        is_looking: nothing will be told or decided, so that a campaign which has not begun is not begun.
 
     Raises:
         ServedError: another process has it.
@@ -34,22 +38,27 @@ class LiveCampaign:
 
     campaign: Campaign
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time, is_looking: bool = False) -> None:
         self.place = place = CampaignFolder(folder)
         self.clock = clock
+        self.own_token = token_urlsafe()  # of an admin; for commands within this process, in no log or link
         self.public_url: str | None = None  # where people reach the server, if somebody has said so
         with ExitStack() as opened:
             opened.enter_context(alone(place))
             store = place.store
             self.classes = place.read_classes()
             self.page = read_page_settings(place.settings)
-            self.links = Links(read_secret(place.secret))
-            self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True)
+            self._stamps = _stamps(place)
+            secret = token_bytes() if is_looking else read_secret(place.secret)
+            self.links, self.item_names = Links(secret), ItemNames(secret)
+            self.campaign = open_campaign(folder, clock=clock, keeps_estimates=True, begins=not is_looking)
             opened.callback(self.campaign.close)
             if store == place.log:
                 self.campaign.write_alone()
             self._inference = Inference(self.campaign, self.page, child_command(place.root), store)
             opened.callback(self._inference.close)
+            self.writer = Writer(self.campaign)
+            opened.callback(self.writer.close)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -69,6 +78,8 @@ class LiveCampaign:
 
     def invitation(self, token: str | None) -> Invitation | None:
         """Whom a token was made for; none if it was not made here, has ended or was taken back."""
+        if token is not None and compare_digest(token.encode(), self.own_token.encode()):
+            return Invitation(0, ADMIN, "admin")
         position = None if token is None else self.links.invitation(token)
         invitation = None if position is None else self.campaign.invitation(position)
         if invitation is None or invitation.is_revoked:
@@ -100,5 +111,15 @@ class LiveCampaign:
         ]
         return mine[0] if mine else self.campaign.invite(ADMIN, "admin")
 
+    def has_more(self) -> bool:
+        """Whether `askless add` or `askless embed` has changed the folder since; it is taken up when serving begins."""
+        return _stamps(self.place) != self._stamps
+
     def inference(self) -> InferenceState:
         return self._inference.state()
+
+
+def _stamps(place: CampaignFolder) -> list[int | None]:
+    """When each of the files was written that a campaign takes up when it is opened."""
+    files = (place.items, place.classes, place.features, place.prior)
+    return [path.stat().st_mtime_ns if path.exists() else None for path in files]

@@ -94,6 +94,7 @@ class Summary(Reply):
     inference: Inference
     settings: ManagedSettings
     has_gold: bool
+    notes: list[str]
     estimate: int
     formats: list[str]
 

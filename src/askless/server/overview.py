@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from askless.advice import advise
 from askless.core.risk import ItemStatus
 from askless.data.labels_out.formats import FORMATS
 from askless.server import insight
@@ -42,6 +43,10 @@ N_TOP = 30
 N_POINTS = 400
 """Most confusions listed, and most points of a curve."""
 
+MORE = (
+    "There are new images, labels or features in the campaign's folder; they are taken up when serving begins the next "
+    "time, so end it (Ctrl-C where it runs) and serve again; no answer is lost."
+)
 HOUR = 3600
 ACTIVE_SECONDS = 600
 
@@ -108,9 +113,16 @@ class Overview:
                 price=page.price_per_answer,
             ),
             has_gold=self._has_gold,
+            notes=self._notes(),
             estimate=campaign.estimate.upto,
             formats=list(FORMATS),
         )
+
+    def _notes(self) -> list[str]:
+        """What whoever runs the campaign had better know."""
+        campaign = self._live.campaign
+        advice = advise(campaign.config, len(campaign.prototypes))
+        return [*([advice] if advice else ()), *([MORE] if self._live.has_more() else ())]
 
     def curves(self) -> Curves:
         n_items = self._live.campaign.status().n_items

@@ -4,6 +4,7 @@ import io
 from enum import IntEnum
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
@@ -13,6 +14,7 @@ from PIL import Image
 from askless.data.image import decode
 from askless.errors import DataError
 from askless.server.access import person
+from askless.server.item_names import PATTERN
 from askless.server.live import LiveCampaign
 from askless.server.refusals import REFUSALS
 from askless.types import Invitation
@@ -23,10 +25,11 @@ RESPONSES = {**REFUSALS, 200: {"content": {"image/webp": {"schema": {"type": "st
 
 
 class Size(IntEnum):
-    """Pixels of the longest side, as in `THUMBNAIL_SIZES`."""
+    """Pixels of the longest side: those of `THUMBNAIL_SIZES`, and that of a closer look, which is made on demand."""
 
     SMALL = 256
     LARGE = 1024
+    FULL = 4096
 
 
 class Picture(Response):
@@ -34,24 +37,43 @@ class Picture(Response):
 
 
 def router(live: LiveCampaign) -> APIRouter:
-    """Routes of items and of the examples in the guide."""
+    """Routes of items, which annotators find by name and managers by number, and of the examples in the guide."""
     routes = APIRouter(prefix="/api", tags=["pictures"])
     items = live.place.read_items()
+    one_at_a_time = Lock()  # a large picture takes 50 MB and more while it is made
     anybody = person(live, "annotator", "viewer", "admin")
 
-    @routes.get("/image/{item}", response_class=Response, responses=RESPONSES)
+    @routes.get("/image/{name}", response_class=Response, responses=RESPONSES)
     def image(
-        item: Annotated[int, InPath(ge=0, lt=2**63)],
-        who: Annotated[Invitation, Depends(anybody)],
+        name: Annotated[str, InPath(pattern=PATTERN)],
+        who: Annotated[Invitation, Depends(person(live, "annotator"))],
         size: Annotated[Size, Query()] = Size.LARGE,
     ) -> Picture:
-        """An item as WebP. Annotators get those that they hold or have answered."""
-        if item >= len(items) or (who.role == "annotator" and not live.campaign.is_known_to(who.name, item)):
+        """An item as WebP, for an annotator who holds it or has answered it."""
+        item = live.item_names.item(name)
+        if not live.campaign.is_known_to(who.name, item):
             raise HTTPException(404, "There is no such image for you.")
+        return picture(item, size)
+
+    @routes.get("/manage/image/{item}", response_class=Response, responses=RESPONSES)
+    def any_image(
+        item: Annotated[int, InPath(ge=0, lt=2**63)],
+        _: Annotated[Invitation, Depends(person(live, "viewer", "admin"))],
+        size: Annotated[Size, Query()] = Size.LARGE,
+    ) -> Picture:
+        """An item as WebP, for whoever looks on."""
+        if item >= len(items):
+            raise HTTPException(404, "There is no such image.")
+        return picture(item, size)
+
+    def picture(item: int, size: Size) -> Picture:
         try:
             thumbnail = live.place.thumbnail(items.digest[item], size)
             content = thumbnail.read_bytes() if thumbnail.exists() else None
-            return Picture(content or _shrink(items.open_image(item, at_least=size), size), headers=HEADERS)
+            if content is None:
+                with one_at_a_time:
+                    content = _shrink(items.open_image(item, at_least=size), size)
+            return Picture(content, headers=HEADERS)
         except (DataError, OSError):
             raise HTTPException(404, "The file of this image cannot be read.") from None
 

@@ -1,11 +1,9 @@
 """Commands about a campaign ask its server: the one that serves it now, or one without a network in this process."""
 
 import asyncio
-import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from askless.data.folder import CampaignFolder
+from askless.data.serving import Server, find_server
 from askless.errors import DataError, StoreError
 from askless.server.app import create_app
 from askless.server.live import LiveCampaign
@@ -21,46 +20,6 @@ from askless.workspace import ServedError
 SECONDS_TO_WAIT = 60.0
 USUAL_URL = "http://127.0.0.1:8000"
 """Where a campaign is served if nobody says otherwise."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """What serving.json says, while a campaign is served.
-
-    Args:
-        url: where this machine reaches the server.
-        public_url: where everybody else does.
-        pid: of its process.
-        token: of an admin.
-    """
-
-    url: str
-    public_url: str
-    pid: int
-    token: str
-
-
-@contextmanager
-def announce(place: CampaignFolder, server: Server) -> Iterator[None]:
-    """For as long as the block takes, commands find this server."""
-    temporary = place.serving.with_suffix(".tmp")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(asdict(server), file)
-    temporary.replace(place.serving)
-    try:
-        yield
-    finally:
-        announced = find_server(place)
-        if announced is None or announced.pid == server.pid:  # another server of the same log may have come since
-            place.serving.unlink(missing_ok=True)
-
-
-def find_server(place: CampaignFolder) -> Server | None:
-    """Who was announced last; after a kill it may be gone."""
-    with suppress(OSError, ValueError, TypeError):
-        return Server(**json.loads(place.serving.read_text(encoding="utf-8")))
-    return None
 
 
 class Manager:
@@ -116,15 +75,19 @@ class Manager:
 
 
 @contextmanager
-def reach(folder: Path) -> Iterator[Manager]:
+def reach(folder: Path, *, is_looking: bool = False) -> Iterator[Manager]:
     """Yields the manager's interface: of the server that serves the campaign now, or of one within this process.
+
+    Args:
+        folder: of the campaign.
+        is_looking: nothing will be ordered, so that a campaign which has not begun is not begun either.
 
     Raises:
         ServedError: another process has the campaign, and is no server.
         DataError, ConfigError, StoreError: the folder cannot be used.
     """
     try:
-        live = LiveCampaign(folder)
+        live = LiveCampaign(folder, is_looking=is_looking)
     except ServedError:
         server = find_server(CampaignFolder(folder))
         if server is None:
@@ -132,7 +95,7 @@ def reach(folder: Path) -> Iterator[Manager]:
         yield Manager(server, httpx.AsyncHTTPTransport(), is_serving=True)
         return
     try:
-        here = Server(USUAL_URL, USUAL_URL, os.getpid(), live.links.token(live.admin()))
+        here = Server(USUAL_URL, USUAL_URL, os.getpid(), live.own_token)
         yield Manager(here, httpx.ASGITransport(create_app(live)), is_serving=False)
     finally:
         live.close()

@@ -1,16 +1,18 @@
 """What a request gets that is not granted: a status, and one sentence."""
 
+from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from askless.config_errors import sentence
 from askless.errors import AsklessError, StoreError
 
+NOTHING = Path(__file__).parent / "static" / "nothing.html"
 MAX_NAMED = 60
 """Characters of a wrong value that are repeated."""
 
@@ -36,10 +38,12 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Every error as {"detail": one sentence}."""
+    """Every error as {"detail": one sentence}, and for a browser that went astray a page."""
 
     @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> JSONResponse:
+    def refused(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+            return FileResponse(NOTHING, 404)
         return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)

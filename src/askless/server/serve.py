@@ -1,5 +1,6 @@
 """A campaign folder over HTTP, until somebody ends it."""
 
+import gc
 import ipaddress
 import os
 import signal
@@ -9,11 +10,12 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
+from askless.data.serving import Server, announce
 from askless.errors import ConfigError
 from askless.server.app import create_app
 from askless.server.live import LiveCampaign
-from askless.server.reach import Server, announce
 
 SECONDS_TO_FINISH = 5
 """That requests under way have when serving ends."""
@@ -50,10 +52,11 @@ def serve(
         port = listener.getsockname()[1]
         own_url = _url("127.0.0.1" if is_any(host) else host, port)
         live.public_url = public_url
+        app = create_app(live)
         server = Server(own_url, public_url or own_url, os.getpid(), live.links.token(live.admin()))
         with _until_ended(), announce(live.place, server):
             on_ready(live, server.public_url)
-            _run(live, listener)
+            _run(app, listener)
 
 
 def is_any(host: str) -> bool:
@@ -95,12 +98,14 @@ def _until_ended() -> Iterator[None]:
             signal.signal(ending, handler)
 
 
-def _run(live: LiveCampaign, listener: socket.socket) -> None:
+def _run(app: FastAPI, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        create_app(live),
+        app,
         log_level="warning",
         access_log=False,  # it would say who looks at what
         server_header=False,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
+    gc.collect()
+    gc.freeze()  # what is there by now stays: to look at all of it again would stop everybody for tenths of a second
     uvicorn.Server(config).run(sockets=[listener])

@@ -35,7 +35,6 @@ class Journal:
         self.ledger = Ledger(*self._size)
         self.n_extensions: int | None = None
         self.is_alone = False
-        self._has_looked = False
         self._whole: Ledger | None = None
         self._lock = threading.RLock()
         self._append: Append | None = None
@@ -48,8 +47,7 @@ class Journal:
     @contextmanager
     def reading(self) -> Iterator[Ledger]:
         with self._lock:
-            is_known = (self.is_alone or self._has_looked) and self.ledger.position
-            if self._append is None and not is_known:
+            if self._append is None and not (self.is_alone and self.ledger.position):
                 with self._never_ahead(), self.log.reading() as connection:
                     self._catch_up(connection)
             yield self.ledger
@@ -65,16 +63,6 @@ class Journal:
             return
         with self.reading() as ledger:
             yield ledger
-
-    @contextmanager
-    def looking_once(self) -> Iterator[None]:
-        """All that is read inside is as of one look at the log, or of the last writing."""
-        with self.reading():
-            before, self._has_looked = self._has_looked, True
-            try:
-                yield
-            finally:
-                self._has_looked = before
 
     @contextmanager
     def writing(self) -> Iterator[tuple[Ledger, Append]]:

@@ -34,7 +34,7 @@ export function connect(token) {
     session: async () => (await call("/api/session")).json(),
     batches: () => post("/api/batches", {}),
     events: (events) => post("/api/events", { events }),
-    picture: async (item) => (await call(`/api/image/${item}`)).blob(),
+    picture: async (item, size) => (await call(`/api/image/${item}?size=${size}`)).blob(),
     example: async (label, number) => (await call(`/api/example/${label}/${number}`)).blob(),
   };
 }

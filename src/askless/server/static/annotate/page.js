@@ -14,6 +14,7 @@ import { Stopwatch } from "./stopwatch.js";
 
 const MOST_UNDO = 20;
 const LOOK_AGAIN_MS = { working: 1000, waiting: 3000, paused: 3000, finished: 60_000, unqualified: null, banned: null };
+const DECIDED = new Set(["unqualified", "banned"]); // nothing is taken back any more
 
 const find = (id) => document.getElementById(id);
 const work = find("work");
@@ -24,7 +25,7 @@ export class Page {
   #queue;
   #settings;
   #choice;
-  #stage = makeStage(find("stage"));
+  #stage = makeStage(find("stage"), (entry) => this.#queue.sharpen(entry));
   #stopwatch = new Stopwatch();
   #guide;
   #settingsDialog;
@@ -190,8 +191,8 @@ export class Page {
   }
 
   #undo() {
-    const last = this.#isOver ? null : this.#history.pop();
-    if (!last) return;
+    if (this.#isOver || !this.#history.length || DECIDED.has(this.#queue.state)) return;
+    const last = this.#history.pop();
     const { item, batch } = last.entry;
     this.#outbox.add(this.#event("undo", item, batch, { undoes: last.event.id }));
     this.#queue.comeBack(last.entry);
@@ -238,7 +239,7 @@ export class Page {
       const go = element("button", { type: "button", className: "primary" }, kind === "rest" ? "Go on" : "Work here");
       go.addEventListener("click", () => (kind === "rest" ? this.#resume() : location.reload()));
       extras.push(go);
-    } else if (this.#history.length) {
+    } else if (this.#history.length && !DECIDED.has(kind)) {
       const undo = element("button", { type: "button" }, "Undo the last answer");
       undo.addEventListener("click", () => this.#undo());
       extras.push(undo);

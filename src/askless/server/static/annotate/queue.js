@@ -3,6 +3,8 @@
 import { Refused } from "./api.js";
 
 const AT_ONCE = 3;
+const SIZE = 1024; // pixels of the longest side
+const FULL_SIZE = 4096;
 const RETRY_MS = 2000;
 
 export class Queue extends EventTarget {
@@ -52,6 +54,21 @@ export class Queue extends EventTarget {
   // Takes out what others have settled meanwhile; what is being looked at stays.
   drop(items) {
     this.#keep((one) => !items.includes(one.item));
+  }
+
+  // For a closer look at what is shown: the picture in full, where it was made smaller.
+  async sharpen(entry) {
+    const { picture } = entry;
+    if (!picture || entry.isSharp || Math.max(picture.naturalWidth, picture.naturalHeight) < SIZE) return;
+    entry.isSharp = true;
+    try {
+      const { src } = await decode(await this.#api.picture(entry.item, FULL_SIZE));
+      entry.isSharp = picture.isConnected;
+      URL.revokeObjectURL(entry.isSharp ? picture.src : src);
+      if (entry.isSharp) picture.src = src;
+    } catch {
+      entry.isSharp = false; // enlarged, it is a little blurred
+    }
   }
 
   // Asks for all that is held here, and more if that is little.
@@ -110,7 +127,7 @@ export class Queue extends EventTarget {
 
   async #fetch(entry) {
     try {
-      entry.picture = await decode(await this.#api.picture(entry.item));
+      entry.picture = await decode(await this.#api.picture(entry.item, SIZE));
       entry.isReady = true;
     } catch (error) {
       if (error instanceof Refused || error.name === "EncodingError") {

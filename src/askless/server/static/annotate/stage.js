@@ -3,11 +3,13 @@
 import { element } from "./element.js";
 import { makeZoomable } from "./zoom.js";
 
-export function makeStage(place) {
-  const zoom = makeZoomable(place);
+export function makeStage(place, sharpen) {
+  let shown = null;
+  const zoom = makeZoomable(place, () => sharpen(shown));
   return {
     zoom: () => zoom.toggle(),
     show: (entry) => {
+      shown = entry;
       place.replaceChildren(
         entry.picture ??
           element("p", { className: "remark" }, "This image cannot be shown. Call it broken, and go on."),

@@ -3,7 +3,7 @@
 const LARGEST = 12;
 const STEP = 3;
 
-export function makeZoomable(stage) {
+export function makeZoomable(stage, onEnlarge) {
   let scale = 1;
   let x = 0;
   let y = 0;
@@ -18,6 +18,7 @@ export function makeZoomable(stage) {
     y = Math.max(-reach(box.height), Math.min(reach(box.height), y));
     if (picture()) picture().style.transform = scale === 1 ? "" : `translate(${x}px, ${y}px) scale(${scale})`;
     stage.classList.toggle("zoomed", scale > 1);
+    if (picture() && scale > 1) onEnlarge();
   }
 
   // Enlarges so that what lies under a point of the window stays there.

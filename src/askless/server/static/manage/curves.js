@@ -5,6 +5,8 @@ import { count, date, hour, moment, percent } from "./words.js";
 
 const HEIGHT = 190;
 const charts = new Map();
+const WHOLE = Array.from({ length: 39 }, (_, i) => [1, 2, 5][i % 3] * 10 ** Math.floor(i / 3)); // steps of an axis
+const MINUTES = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 7200, 14_400, 43_200].map((n) => 60 * n);
 
 export function showCurves(curves) {
   const root = document.getElementById("curves");
@@ -47,10 +49,10 @@ function draw(root, name, title, data, { series, scales = {}, isTime = true, xLa
       width: width(figure),
       height: HEIGHT,
       cursor: { y: false },
-      scales: { x: { time: isTime, range: isTime ? fromTo(600) : fromTo(10) }, ...scales },
+      scales: { x: { time: isTime, range: isTime ? fromTo(120) : fromTo(10) }, ...scales },
       axes: [
-        { ...axis, label: xLabel || undefined, labelSize: 18, values: isTime ? times : (_, ticks) => ticks.map(count) },
-        { ...axis, size: 56, space: 28, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : String(+tick.toFixed(2)))) },
+        { ...axis, label: xLabel || undefined, labelSize: 18, ...(isTime ? { values: times, incrs: MINUTES } : { values: (_, ticks) => ticks.map(count), incrs: WHOLE }) },
+        { ...axis, size: 56, space: 28, incrs: WHOLE, values: (_, ticks) => ticks.map(count) },
       ],
       series: [{ label: isTime ? "time" : xLabel, value: orLast(isTime ? moment : count) }, ...series],
     };
@@ -64,10 +66,10 @@ function draw(root, name, title, data, { series, scales = {}, isTime = true, xLa
   chart.box.setAttribute("aria-label", `${title}. ${told}`);
 }
 
-// From the first value to the last one; a single value has a little room around it.
+// From the first value to the last one, and at least so far.
 const fromTo = (room) => (plot) => {
   const [first, last] = [plot.data[0][0], plot.data[0].at(-1)];
-  return first === last ? [first - room, last + room] : [first, last];
+  return [first, Math.max(last, first + room)];
 };
 
 const width = (figure) => Math.max(figure.clientWidth - 24, 200);

@@ -31,7 +31,7 @@ export function connect(token) {
     order,
     forget: (path) => versions.delete(path),
     link: async (id) => (await call(`/api/manage/invitations/${id}/link`)).json(),
-    picture: async (item, size) => (await call(`/api/image/${item}?size=${size}`)).blob(),
+    picture: async (item, size) => (await call(`/api/manage/image/${item}?size=${size}`)).blob(),
     labels: async (form) => (await call(`/api/manage/export/${form}`)).blob(),
   };
 }

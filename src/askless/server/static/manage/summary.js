@@ -26,6 +26,9 @@ export function showSummary(summary) {
   state.textContent = `${{ running: "Running", paused: "Paused", finished: "Finished" }[summary.state]}${reason}`;
   document.getElementById("progress").replaceChildren(...progress(summary));
   document.getElementById("figures").replaceChildren(...figures(summary));
+  const notes = document.getElementById("notes");
+  notes.hidden = !summary.notes.length;
+  notes.replaceChildren(...summary.notes.map((note) => element("li", {}, note)));
   document.getElementById("rests-on").textContent = summary.accuracy.rests_on;
 }
 
@@ -81,6 +84,7 @@ function figures(summary) {
 
 function inferenceWords({ last_error: error, last_seconds: seconds, n_behind: behind, refreshed }) {
   if (error) return ["In trouble", [error]];
+  if (!behind && refreshed === null) return ["–", ["comes with the first answers"]];
   const when = refreshed === null ? "not yet" : `last at ${hour(refreshed)}`;
   const took = seconds === null ? "" : `took ${seconds.toFixed(1)} s`;
   return [behind ? `${several(behind, "change")} behind` : "Up to date", [when, took]];
