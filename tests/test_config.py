@@ -1,7 +1,7 @@
 """Settings: where they come from, the paper's names for them, what is said about a wrong one."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -160,6 +160,8 @@ def test_a_group_given_at_once_keeps_the_rest_of_it() -> None:
         ("budget=null", "budget", None),
         ("sampler.max_annotation_per_worker=None", "sampler.max_per_annotator", None),
         ("learner.semi_supervised=none", "learner.semi_supervised", "none"),
+        ("annotators.prices={eve = 0.5, 'bob@x.org' = 2.0}", "annotators.prices", {"eve": 0.5, "bob@x.org": 2.0}),
+        ("annotators.prices.eve=0.5", "annotators.prices", {"eve": 0.5}),
     ],
 )
 def test_values_of_overrides(override: str, key: str, value: Any) -> None:
@@ -301,6 +303,8 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "The paper tuned nothing for experiment=none; set hyperparams=default, or choose one of imagenet_split_0, "
             "imagenet_split_2, imagenet_split_4, imagenet_animal, imagenet_100_classes.",
         ),
+        ("annotators.prices={eve=0}", "annotators.prices.eve=0 does not fit: allowed is greater than 0."),
+        ("annotators.prices=3", "annotators.prices=3 does not fit: allowed is a table, such as {eve = 0.5}."),
         ("whiten=true", "whiten=true scales principal components; set n_components, or leave whiten out."),
         ("hyperparams=best", "hyperparams='best' is not known; allowed: default, tuned."),
         (
@@ -433,6 +437,8 @@ def any_value(field: Any) -> st.SearchStrategy[Any]:
         return st.lists(st.text("abc", max_size=2), min_size=1, max_size=3)
     if get_origin(field.annotation) is tuple:
         return st.lists(st.sampled_from(get_args(get_args(field.annotation)[0])), min_size=1, unique=True)
+    if get_origin(field.annotation) is Mapping:
+        return st.dictionaries(st.text("ab.", min_size=1, max_size=3), st.floats(0.1, 9.0), max_size=2)
     names = ("ge", "gt", "le", "lt")
     bounds = {name: getattr(rule, name) for rule in field.metadata for name in names if hasattr(rule, name)}
     if tuple[str, ...] in get_args(field.annotation):

@@ -19,7 +19,7 @@ from askless.simulate.sources import load
 SHARED = Path(os.environ.get("ASKLESS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 AMT = f"simulation=amt_structured_noise crowd.amt_folder={SHARED / 'amt_imagenet100'}"
 SYNTHETIC = f"features=synthetic n_data_per_class=200 {AMT}"
-CIFAR10H, CIFAR10N = SHARED / "cifar10h", SHARED / "cifar10n"
+CIFAR10H, CIFAR10N, CIFAR10S = (SHARED / name for name in ("cifar10h", "cifar10n", "cifar10s"))
 REAL = "n_data_per_class=300 n_components=256 simulation=replay"
 COUNTS = f"dataset={CIFAR10H} {REAL} crowd.recorded={CIFAR10H / 'human_counts.npy'}"
 COLUMNS = (
@@ -58,8 +58,13 @@ SETS = {
     ),
     "humans": Set(COUNTS, (0.80, 0.90, 0.95), 1.0),
     "noisy": Set(f"{COUNTS} crowd.skill=0.667 crowd.spread=0.178", (0.70, 0.80, 0.85), 1.2),
-    "three_answers": Set(
+    "cifar10n": Set(
         f"dataset={CIFAR10N} {REAL} crowd.recorded={CIFAR10N / 'annotations.parquet'}", (0.80, 0.85, 0.90), 1.0
+    ),
+    "cifar10s": Set(
+        f"dataset={CIFAR10H} n_components=256 simulation=replay crowd.recorded={CIFAR10S / 'annotations.parquet'}",
+        (0.70, 0.75, 0.80),
+        1.2,
     ),
 }
 WHITENED = "efficient_annotation whitened"

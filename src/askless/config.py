@@ -30,11 +30,15 @@ CHANGEABLE = (
     "annotators.gold_rate",
     "annotators.n_qualification",
     "annotators.qualification_share",
+    "annotators.prices",
     "promise.target_accuracy",
     "promise.auditors",
     "promise.max_audit_share",
 )
 """Settings that no inference depends on, so that they can change while a campaign is under way."""
+
+TABLES = ("annotators.prices",)
+"""Settings that are tables, and no groups of settings."""
 
 GROUPS = ("experiment", "learner_method", "simulation")
 
@@ -223,7 +227,7 @@ def _allows_none(key: str) -> bool:
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in settings.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and prefix + name not in TABLES:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value

@@ -10,6 +10,7 @@ PLAIN = {
     "float": "a number",
     "bool": "true or false",
     "tuple": 'a list, such as ["a", "b"]',
+    "dict": "a table, such as {eve = 0.5}",
     "string": "a text",
 }
 """What pydantic's kinds of value are called."""

@@ -56,7 +56,8 @@ class Planner:
             if self.standing(j, ledger, config) in (Standing.BANNED, Standing.UNQUALIFIED):
                 continue
             said, held = ledger.said[j], ledger.held(j)
-            workload = Workload(j, ledger.asked(j), cap - len(said) - len(held), askable.get(name))
+            capacity, price = cap - len(said) - len(held), config.annotators.price_of(name)
+            workload = Workload(j, ledger.asked(j), capacity, askable.get(name), price)
             gold_of[j] = _left_for(workload, [item for item in gold if item not in said and item not in held])
             if n_left := n_left_to_qualify(said, gold, config.annotators):
                 n_wanted = min(n_left - len(gold.keys() & held), config.batch_size, workload.capacity)

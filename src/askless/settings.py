@@ -2,8 +2,9 @@
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -150,13 +151,20 @@ class SamplerSettings(_Settings):
 
 
 class AnnotatorSettings(_Settings):
-    """How people are tested with gold, if the campaign has any."""
+    """How people are tested with gold, if the campaign has any, and what they cost."""
 
     gold_rate: float = Field(0.05, ge=0, lt=1, description="share of questions whose answer is known (gold)")
     n_qualification: int = Field(0, ge=0, description="gold items that come first; 0: none")
     qualification_share: float = Field(
         0.7, ge=0, le=1, description="share of them that must be right; who has fewer is asked nothing more"
     )
+    prices: Mapping[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description="what an answer of some people costs, by name, where one of anybody else costs 1"
+    )
+
+    def price_of(self, name: str) -> float:
+        """What an answer costs, as a multiple of the usual price."""
+        return self.prices.get(name, 1.0)
 
 
 class PromiseSettings(_Settings):

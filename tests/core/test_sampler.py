@@ -412,9 +412,16 @@ def test_only_some_of_many_items_are_looked_at(monkeypatch: pytest.MonkeyPatch) 
     assert len(ask_one(posterior, "entropy", 30)) == 30
 
 
-def asked_first(skills: Sequence[float], loads: Sequence[int], seed: int, whom: str = "thompson") -> int:
+def asked_first(
+    skills: Sequence[float],
+    loads: Sequence[int],
+    seed: int,
+    whom: str = "thompson",
+    prices: Sequence[float] | None = None,
+) -> int:
     posterior = posterior_of([0.5] * 400)
-    workloads = [Workload(j, np.arange(load), 1000) for j, load in enumerate(loads)]
+    costs = prices or [1.0] * len(loads)
+    workloads = [Workload(j, np.arange(load), 1000, price=costs[j]) for j, load in enumerate(loads)]
     (assignment,) = sampler.plan(
         posterior,
         1 - posterior.max(axis=1),
@@ -441,4 +448,23 @@ def test_who_is_believed_good_is_asked_first_and_who_is_new_gets_a_chance() -> N
 
 
 def test_nobody_is_given_far_more_than_others() -> None:
-    assert not any(asked_first([0.95, 0.5, 0.5], [100, 10, 10], seed) == 0 for seed in range(20))
+    assert not any(asked_first([0.95, *[0.5] * 9], [60, *[1] * 9], seed) == 0 for seed in range(20))
+
+
+def test_who_did_well_may_go_on_while_others_have_not_begun() -> None:
+    again = [asked_first([0.9, *[0.65] * 49], [5, *[0] * 49], seed) for seed in range(40)]
+    assert again.count(0) > 20
+    assert not any(asked_first([0.9, *[0.65] * 49], [15, *[0] * 49], seed) == 0 for seed in range(20))
+
+
+def test_who_costs_less_is_asked_first_unless_others_are_worth_their_price() -> None:
+    first = [asked_first([0.8, 0.8, 0.8], [60, 60, 60], seed, prices=(1, 1, 0.4)) for seed in range(40)]
+    assert first.count(2) > 35
+    first = [asked_first([0.95, 0.7, 0.7], [60, 60, 60], seed, prices=(2, 1, 1)) for seed in range(40)]
+    assert first.count(0) > 35
+
+
+def test_equal_prices_change_nothing() -> None:
+    for seed in range(100):
+        chosen = {asked_first([0.7, 0.6, 0.45], [9, 8, 7], seed, prices=[p] * 3) for p in (1.0, 0.03, 7.1)}
+        assert len(chosen) == 1

@@ -67,6 +67,21 @@ def test_every_worth_is_finite_and_not_negative(seed: int, n_classes: int, sharp
         assert found[-1] == pytest.approx(0)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("skill", [0.0, 0.1, 0.4, 0.7, 1.0])
+def test_information_is_what_an_answer_tells_of_a_class(skill: float, n_classes: int) -> None:
+    """The mutual information of class and answer, summed up; none counts below chance."""
+    joint = np.full((n_classes, n_classes), (1 - skill) / (n_classes - 1)) / n_classes
+    np.fill_diagonal(joint, skill / n_classes)
+    seen = joint[joint > 0]
+    expected = (seen * np.log(seen * n_classes**2)).sum() if skill * n_classes > 1 else 0
+    assert worth.information(np.array(skill), n_classes) == pytest.approx(expected)
+
+
+def test_who_is_right_more_often_tells_more() -> None:
+    assert (np.diff(worth.information(np.linspace(0.34, 1, 50), 3)) > 0).all()
+
+
 def test_entropy_and_margin() -> None:
     posterior = np.array([[0.5, 0.5, 0.0], [0.4, 0.35, 0.25], [1.0, 0.0, 0.0]])
     np.testing.assert_allclose(worth.entropy(posterior), [np.log(2), 1.0805, 0], atol=1e-4)

@@ -238,6 +238,18 @@ def test_settings_hold_from_now_on_and_are_in_the_log(served: Served) -> None:
     assert len(served.log(Kind.CHANGED)) == 2
 
 
+def test_people_are_paid_their_own_prices(served: Served) -> None:
+    served.post("/api/manage/settings", {"price": 0.1})
+    of = {one["name"]: one["n_answers"] for one in served.get("/api/manage/annotators").json()["annotators"]}
+    served.live.campaign.change(**{"annotators.prices": {"bob": 3.0, "who never came": 9.0}})
+    told = served.get("/api/manage/summary").json()
+    n, of_bob = sum(of.values()), of["bob"]
+    assert 0 < of_bob < n
+    assert told["cost"]["spent"] == pytest.approx(0.1 * (n + 2 * of_bob))
+    assert told["cost"]["price"] == pytest.approx(0.1 * (n + 2 * of_bob) / n)
+    assert told["settings"]["price"] == 0.1
+
+
 def test_a_spent_budget_leaves_nothing_to_come(served: Served) -> None:
     served.post("/api/manage/settings", {"budget": 25})
     assert served.get("/api/manage/summary").json()["cost"]["n_to_come"] <= 6

@@ -120,6 +120,20 @@ def test_measures_are_those_of_the_items_to_label() -> None:
     campaign.close()
 
 
+def test_what_annotations_cost_where_people_have_prices() -> None:
+    """By those who cost half, who get more of the work."""
+    cheap = dict.fromkeys(annotator_names(6)[:3], 0.5)
+    campaign = create(max_risk=0.0, n_batches=1, sampler={"whom": "thompson"}, annotators={"prices": cheap})
+    for _, _ in zip(run_rounds(campaign, crowd(6, 0.8)), range(20), strict=False):
+        pass
+    of_annotator = np.bincount(campaign.annotations().annotator, minlength=6)
+    row = measure(campaign, Source(campaign.dataset, campaign._features, TRUTH, PROTOTYPES))
+    n_cheap, n = of_annotator[:3].sum(), of_annotator.sum()
+    assert n_cheap > 0.6 * n
+    assert row["cost_per_item"] == pytest.approx((n - 0.5 * n_cheap) / N)
+    campaign.close()
+
+
 def test_measures_before_anything_is_finished() -> None:
     campaign = create()
     row = measure(campaign, Source(campaign.dataset, campaign._features, TRUTH, PROTOTYPES))

@@ -27,21 +27,27 @@ MAX_LOOKED_AT = 10_000
 SKILL_STRENGTH = 15.0
 """How many answers what is believed of a new annotator's skill is worth."""
 
-MAX_LOAD = 2.0
-"""Whoever has had so many times the mean number of items comes last."""
+CERTAINTY = 4.0
+"""A skill is drawn as if so many times more were known, half as far from what is expected: people are many and batches
+few, so that to try everyone would cost more than it finds (Bayati et al. 2020)."""
+
+MAX_LOAD = 4.0
+MAX_AHEAD = 2
+"""Whoever has had so many batches more than so many times the mean number of items comes last."""
 
 TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Workload:
-    """One annotator who is there: index, the items already asked about (any order), how many more are allowed, and
-    the only items that they can be asked about, if not all."""
+    """One annotator who is there: index, the items already asked about (any order), how many more are allowed, the
+    only items that they can be asked about, if not all, and what an answer costs."""
 
     annotator: int
     asked: IntArray
     capacity: int
     askable: IntArray | None = None
+    price: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +98,7 @@ def plan(
     left = budget if budget is not None else int(is_free.sum())
     waiting = [workloads[position] for position in rng.permutation(len(workloads)) if workloads[position].capacity > 0]
     if settings.whom == "thompson":
-        waiting = _by_drawn_skill(waiting, confusion, rng)
+        waiting = _by_drawn_skill(waiting, confusion, batch_size, rng)
     is_greedy = settings.algo == "greedy_task_assignment"
     score, urgency = risk, None
     if settings.algo == "active_lab":
@@ -178,14 +184,18 @@ def _worth(
     return score
 
 
-def _by_drawn_skill(workloads: list[Workload], confusion: Confusion, rng: np.random.Generator) -> list[Workload]:
+def _by_drawn_skill(
+    workloads: list[Workload], confusion: Confusion, batch_size: int, rng: np.random.Generator
+) -> list[Workload]:
     """Thompson sampling: a skill is drawn from what is believed of each, so that those of whom little is known get
-    their chance; nobody is given far more than others."""
+    their chance; whose answer tells most for its price comes first; nobody is given far more than others."""
     load = np.array([len(workload.asked) for workload in workloads])
     skill = confusion.diagonal[[workload.annotator for workload in workloads]].mean(axis=1)
-    n = load + SKILL_STRENGTH
+    n = CERTAINTY * (load + SKILL_STRENGTH)
     drawn = rng.beta(skill * n, (1 - skill) * n)
-    return [workloads[position] for position in np.lexsort((-drawn, load > MAX_LOAD * load.mean()))]
+    told = worth.information(drawn, confusion.n_classes) / np.array([workload.price for workload in workloads])
+    is_ahead = load > MAX_LOAD * load.mean() + MAX_AHEAD * batch_size
+    return [workloads[position] for position in np.lexsort((-drawn, -told, is_ahead))]
 
 
 def _best_first(

@@ -1,5 +1,7 @@
 """What the labels of a campaign have cost, and what is still to come."""
 
+from collections.abc import Mapping
+
 from askless.campaign import Campaign
 from askless.results import Status
 from askless.server import insight
@@ -7,13 +9,19 @@ from askless.server.manage_replies import Cost
 from askless.server.settings import PageSettings
 
 
-def cost_of(campaign: Campaign, status: Status, page: PageSettings, n_answers: int) -> Cost:
+def cost_of(campaign: Campaign, status: Status, page: PageSettings, n_of: Mapping[str, int]) -> Cost:
     """By the campaign's own forecast, or, while there is none, by what finished images have cost.
 
     Args:
-        n_answers: labels that somebody is paid for, those of banned people too; the budget is spent on them.
+        n_of: by name, labels that somebody is paid for, those of banned people too; the budget is spent on them.
+
+    Returns:
+        The price is what an answer has cost so far, on average.
     """
-    budget = campaign.config.budget
+    budget, settings = campaign.config.budget, campaign.config.annotators
+    n_answers = sum(n_of.values())
+    n_usual_prices = sum(n * settings.price_of(name) for name, n in n_of.items())
+    price = page.price_per_answer * (n_usual_prices / n_answers if n_answers else 1.0)
     n_left = None if budget is None else max(budget - n_answers, 0)
     n_finished, n_open = status.n_confident + status.n_exhausted, 0 if status.stopped else status.n_open
     n_to_come = insight.forecast(status.n_annotations, n_finished, n_open, n_left)
@@ -23,10 +31,10 @@ def cost_of(campaign: Campaign, status: Status, page: PageSettings, n_answers: i
             _at_most(max(n - status.n_annotations, 0), n_left) for n in (made.n_answers, made.low, made.high)
         )
     return Cost(
-        price=page.price_per_answer,
+        price=price,
         currency=page.currency,
-        spent=n_answers * page.price_per_answer,
-        to_come=None if n_to_come is None else n_to_come * page.price_per_answer,
+        spent=n_answers * price,
+        to_come=None if n_to_come is None else n_to_come * price,
         n_to_come=n_to_come,
         n_to_come_low=n_low,
         n_to_come_high=n_high,

@@ -69,6 +69,7 @@ class Overview:
         with self._tallied() as tally:
             n_answers, n_last_hour = tally.n_answers, tally.n_since(now - HOUR)
             n_skips = sum(person.n_skips for person in tally.people)
+            n_of = {person.name: person.n_labels for person in tally.people}
             times = [person.last for person in tally.people if person.last is not None]
             minutes = min(int(now // 60) - min(tally.per_minute) + 1, 60) if tally.per_minute else 60
             gold = self._gold(tally)
@@ -91,7 +92,7 @@ class Overview:
             n_active=sum(now - last < ACTIVE_SECONDS for last in times),
             per_hour=n_last_hour * 60 / minutes,
             last_answer=max(times, default=None),
-            cost=cost_of(campaign, status, page, n_answers),
+            cost=cost_of(campaign, status, page, n_of),
             accuracy=Accuracy(
                 estimated=1 - status.mean_risk,
                 gold=gold,

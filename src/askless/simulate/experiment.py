@@ -51,9 +51,9 @@ def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
     Counts per status; for posterior and machine apart, and for the items of each status and all of them:
     `{posterior|machine}_{all|confident|open|exhausted}_{top1|top5|top10|correct|ece}`. With distractors the same for
     those of the classes looked for (`wanted`) and the distractors (`other`), and how many of the items labelled
-    `other` are distractors. With a promise the items that auditors have labelled, and between which bounds the accuracy
-    of the set was, as of the last audit. `n_gold` answers were bought before the campaign; they count among the
-    annotations.
+    `other` are distractors. With prices what the annotations cost per item, in usual prices. With a promise the items
+    that auditors have labelled, and between which bounds the accuracy of the set was, as of the last audit. `n_gold`
+    answers were bought before the campaign; they count among the annotations, but not among what these cost.
     """
     status, estimate = campaign.status(), campaign.estimate
     n_annotations = status.n_annotations + n_gold
@@ -85,6 +85,10 @@ def measure(campaign: Campaign, source: Source, n_gold: int = 0) -> Row:
     }
     if source.has_other:
         row["other_precision"] = precision(estimate.label[to_label], truth[to_label], other)
+    if (settings := campaign.config.annotators).prices:
+        price = [settings.price_of(name) for name in campaign.annotators]
+        paid = sum(price[j] for j in campaign.annotations().annotator.tolist())
+        row["cost_per_item"] = paid / status.n_items
     if status.promise:
         row |= {
             "n_audited": status.promise.n_audited,

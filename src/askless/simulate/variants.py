@@ -41,18 +41,19 @@ def expand(overrides: Sequence[str] = (), file: Path | None = None) -> list[Vari
         ConfigError: an empty place in a list, two combinations that are the same simulation, or what `compose` refuses.
     """
     lists = [_split(text) for text in overrides]
-    found: dict[SimulationConfig, dict[str, str]] = {}
+    found: dict[str, tuple[SimulationConfig, dict[str, str]]] = {}
     for chosen in product(*lists):
         config = compose(chosen, file)
         varied = dict(_key_and_value(text) for text, values in zip(chosen, lists, strict=True) if len(values) > 1)
-        if config in found:
+        same = config.model_dump_json()
+        if same in found:
             raise ConfigError(
-                f"{_name(found[config])!r} and {_name(varied)!r} are the same simulation; give each value once, and "
+                f"{_name(found[same][1])!r} and {_name(varied)!r} are the same simulation; give each value once, and "
                 "one list for a setting."
             )
-        found[config] = varied
-    names = _unlike([_name(varied) for varied in found.values()])
-    return [Variant(name, varied, config) for name, (config, varied) in zip(names, found.items(), strict=True)]
+        found[same] = config, varied
+    names = _unlike([_name(varied) for _, varied in found.values()])
+    return [Variant(name, varied, config) for name, (config, varied) in zip(names, found.values(), strict=True)]
 
 
 def name_all(variants: Sequence[Variant]) -> str:
