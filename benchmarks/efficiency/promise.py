@@ -7,8 +7,9 @@ A campaign of a set and a seed is a file in FOLDER; what is there is not run aga
 goes on. Printed are, for each set: how many campaigns made the promise, the share of promises that were true (with a
 95 % interval), the share of campaigns that gave up, answers and audits per image at the stop, and the overspend: by how
 much all answers together exceed those of the round at which the labels first reached the target, which only the truth
-knows. And of the forecasts made at a third of the way, how many were within 20 % of the real cost, and how many of
-their 80 % intervals held it.
+knows. Beside it the limit: the same for somebody who knows the share of wrong labels, audits at the best of all rounds
+until an audit began, and takes as few items as an exact test of one look needs (hypergeometric). And of the forecasts
+made at a third of the way, how many were within 20 % of the real cost, and how many of their 80 % intervals held it.
 """
 
 import argparse
@@ -22,13 +23,14 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, hypergeom
 from threadpoolctl import threadpool_limits
 
 from askless.config import compose
 from askless.core.audit import FIRST_TRUST
+from askless.core.bets import Stratum
 from askless.core.forecast import forecast, until_promised
-from askless.core.promise import Terms, alpha_of
+from askless.core.promise import Terms, allowed_wrong, alpha_of
 from askless.simulate.experiment import Row
 from askless.simulate.run import simulate
 
@@ -43,6 +45,7 @@ SETS = {
     "commodity": f"{AMT} experiment=imagenet_split_5 n_data_per_class=60",
     "dogs": f"{AMT} experiment=imagenet_split_0 n_data_per_class=40",
     "humans": f"{COUNTS} n_data_per_class=100",
+    "humans10k": COUNTS,
 }
 N_ROUNDS_PER_ANSWER_AN_ITEM = 40
 SUMMARY = ("n_items", "n_annotations", "accuracy", "n_audited", "stopped_because")
@@ -86,6 +89,8 @@ def report(name: str, campaigns: list[dict[str, Any]], target: float, confidence
     spared = [max(needed(c, target), 1) for c in promised if needed(c, target) is not None]
     if over:
         print(f"  overspend      median {median(over):+.0%} over {median(spared):.0f} answers with the truth known")
+        limit = [fewest(c, target, confidence) / max(needed(c, target), 1) - 1 for c in promised if needed(c, target)]
+        print(f"  limit          median {median(limit):+.0%}" if limit else "  limit          none")
     forecasts = [of_forecast for c in campaigns if (of_forecast := judge_forecast(c, target, confidence)) is not None]
     if forecasts:
         close, within = np.mean(forecasts, axis=0)
@@ -99,14 +104,30 @@ def needed(campaign: dict[str, Any], target: float) -> int | None:
     return next((r["n_annotations"] for r in campaign["rows"] if r["posterior_all_top1"] >= target), None)
 
 
+def fewest(campaign: dict[str, Any], target: float, confidence: float) -> float:
+    """Answers of the crowd and of auditors together, at the best round before the first audit."""
+    n_items = campaign["n_items"]
+    n_allowed = allowed_wrong(n_items, target)
+
+    def n_audits(accuracy: float) -> float:
+        n = np.arange(1, n_items // 2)  # `promise.max_audit_share`
+        found = np.round(n * (1 - accuracy))
+        is_shown = hypergeom.cdf(found, n_items, np.minimum(n_allowed + found + 1, n_items), n) <= 1 - confidence
+        return n[np.argmax(is_shown)] if is_shown.any() else np.inf
+
+    before = [row for row in campaign["rows"] if not row["n_audited"]]
+    return min(row["n_annotations"] + n_audits(row["posterior_all_top1"]) for row in before)
+
+
 def judge_forecast(campaign: dict[str, Any], target: float, confidence: float) -> tuple[bool, bool] | None:
     """Whether a forecast of the whole cost at a third of the way was within 20 %, and its interval right."""
     real = campaign["n_annotations"]
     seen = [row for row in campaign["rows"] if row["n_annotations"] <= real / 3]
     history = [(row["n_annotations"], row["mean_risk"]) for row in seen]
     n_items = campaign["n_items"]
-    terms = Terms(n_items, n_items, alpha_of(0, confidence), 0.02, n_items // 2)
-    made = forecast(history, until_promised(terms, target, FIRST_TRUST))
+    strata = (Stratum(n_items, history[-1][1], 1.0),)
+    terms = Terms(n_items, target, strata, FIRST_TRUST, alpha_of(0, confidence), n_items // 2)
+    made = forecast(history, until_promised(terms))
     if made is None:
         return None
     return abs(made.n_answers - real) <= 0.2 * real, made.low <= real <= made.high

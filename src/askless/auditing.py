@@ -5,13 +5,15 @@ has said of an item is its label from then on, for good.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
+from itertools import takewhile
 
 import numpy as np
 
-from askless.core.audit import Verdict, begins, judge, lower_threshold, trust
+from askless.core.audit import Verdict, begins, expected_wrong, judge, lower_threshold, trust
+from askless.core.bets import Draws, Stratum, draw, stratify, weigh
 from askless.core.forecast import Forecast, forecast, until_finished, until_promised
-from askless.core.promise import Terms, allowed_wrong, alpha_of, bound_accuracy
+from askless.core.promise import Terms, allowed_disagreements, allowed_wrong, alpha_of, bound_accuracy
 from askless.core.risk import StopReason
 from askless.randomness import generator
 from askless.results import Promise, Refresh
@@ -20,14 +22,6 @@ from askless.store.entries import Entry, Kind
 from askless.store.journal import Append
 from askless.store.ledger import Ledger
 from askless.types import BoolArray, Estimate, FloatArray, IntArray, Prototypes, SkipReason
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What the auditors have said of the items of one audit, as far as all before them are answered."""
-
-    n_audited: int
-    n_wrong: int
 
 
 class Auditing:
@@ -79,27 +73,30 @@ class Auditing:
         is_stuck[self._prototypes.item] = False
         return float(risk[is_stuck].sum())
 
-    def begin(self, refresh: Refresh, ledger: Ledger, config: CampaignConfig, append: Append) -> None:
-        """After a refresh: begins an audit if it pays, or stops the campaign if none can be afforded."""
+    def begin(self, refresh: Refresh, risk: FloatArray, ledger: Ledger, config: CampaignConfig, append: Append) -> None:
+        """After a refresh: begins an audit if it pays, or stops the campaign if none can be afforded.
+
+        Args:
+            risk: (N,) that the refresh believes.
+        """
         target = config.promise.target_accuracy
         if target is None or ledger.stopped:
             return
-        said, factor = self._said(ledger, config), self._trust(ledger)
-        n_items = self._n_set - len(said)
-        risk = refresh.risk * self._n_set / max(n_items, 1)
-        terms = self._terms(factor * risk, ledger, config)
-        can_improve = refresh.open > 0 and factor * refresh.stuck <= allowed_wrong(self._n_set, target)
-        if terms.max_audits == 0:
+        to_draw = self._to_draw(ledger, config)
+        can_improve = refresh.open > 0 and self._trust(ledger) * refresh.stuck <= allowed_wrong(self._n_set, target)
+        if self._max_audits(len(to_draw), config) == 0:
             if not can_improve:
                 append(Kind.STOPPED, payload={"reason": StopReason.CANNOT_BE_REACHED.value})
             return
+        stratum = stratify(risk[to_draw])
+        terms = self._terms(risk[to_draw], stratum, target, ledger, config)
         failed_at = (ledger.verdicts[-1].payload or {})["risk"] if ledger.verdicts else None
-        n_per_round = config.batch_size * config.n_batches
-        if begins(terms, target, self._history(n_items, ledger), n_per_round, failed_at, can_improve=can_improve):
-            to_draw = np.setdiff1d(np.arange(self._n_items), np.append(self._prototypes.item, list(said)))
-            order = generator(self._seed, "audit", ledger.position).permutation(to_draw)[: terms.max_audits]
-            payload = {"items": order.tolist(), "risk": risk, "can_improve": can_improve}
-            append(Kind.AUDITING, payload=payload | asdict(terms))
+        history = self._history(len(to_draw), ledger)
+        if begins(terms, history, config.batch_size * config.n_batches, failed_at, can_improve=can_improve):
+            weight = np.array([stratum.weight for stratum in terms.strata])[stratum]
+            order = draw(generator(self._seed, "audit", ledger.position), weight)[: terms.max_audits]
+            drawn = {"items": to_draw[order].tolist(), "stratum": stratum[order].tolist()}
+            append(Kind.AUDITING, payload=asdict(terms) | drawn | {"can_improve": can_improve, "risk": history[-1][1]})
 
     def batches(
         self, ledger: Ledger, config: CampaignConfig, names: Sequence[str], n_batches: int
@@ -126,42 +123,44 @@ class Auditing:
         Args:
             label: (N,) as audited.
         """
-        target = config.promise.target_accuracy
         assert ledger.audit is not None
-        assert target is not None
         payload = ledger.audit.payload or {}
-        tally, n_unsettled = self._tally(ledger.audit, label, ledger, config), self._n_unsettled(ledger, config)
-        terms = _terms_of(ledger.audit)
-        verdict = judge(terms, target, tally.n_audited, tally.n_wrong, n_unsettled, can_improve=payload["can_improve"])
+        terms, draws = _terms_of(ledger.audit, config), self._draws(ledger.audit, label, ledger, config)
+        n_unsettled = self._n_unsettled(ledger, config)
+        verdict = judge(terms, draws, n_unsettled, can_improve=payload["can_improve"])
         is_spent = config.budget is not None and ledger.n_given >= config.budget
         if verdict == Verdict.OPEN and not is_spent:
             return
-        low, high = bound_accuracy(terms, tally.n_audited, tally.n_wrong, n_unsettled)
-        append(
-            Kind.AUDITED,
-            payload=asdict(tally) | {"verdict": verdict.value, "low": low, "high": high, "risk": payload["risk"]},
-        )
+        low, high = bound_accuracy(terms, draws, n_unsettled)
+        shown = {"n_audited": len(draws), "n_wrong": draws.n_wrong, "n_expected": expected_wrong(terms, draws)}
+        found = {"verdict": verdict.value, "low": low, "high": high, "risk": payload["risk"]}
+        append(Kind.AUDITED, payload=shown | found)
         if verdict == Verdict.KEPT:
             append(Kind.STOPPED, payload={"reason": StopReason.PROMISE_KEPT.value})
         elif verdict == Verdict.HOPELESS:
             append(Kind.STOPPED, payload={"reason": StopReason.CANNOT_BE_REACHED.value})
 
-    def forecast(self, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
-        """Labels in all at the end; none while there is nothing to go by."""
+    def forecast(self, risk: FloatArray, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
+        """Labels in all at the end; none while there is nothing to go by.
+
+        Args:
+            risk: (N,) that the last refresh believes.
+        """
         seen = ledger.last_refresh, len(self._said(ledger, config)), config
         if self._foreseen is None or self._foreseen[0] != seen:
-            self._foreseen = seen, self._forecast(ledger, config)
+            self._foreseen = seen, self._forecast(risk, ledger, config)
         return self._foreseen[1]
 
-    def _forecast(self, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
-        history = self._history(self._n_set - len(self._said(ledger, config)), ledger)
-        target = config.promise.target_accuracy
+    def _forecast(self, risk: FloatArray, ledger: Ledger, config: CampaignConfig) -> Forecast | None:
+        to_draw, target = self._to_draw(ledger, config), config.promise.target_accuracy
+        history = self._history(len(to_draw), ledger)
         if target is None:
             made = forecast(history, until_finished(config.max_risk))
+        elif len(to_draw):
+            terms = self._terms(risk[to_draw], stratify(risk[to_draw]), target, ledger, config)
+            made = forecast(history, until_promised(terms))
         else:
-            factor = self._trust(ledger)
-            share = factor * history[-1][1] if history else 1.0
-            made = forecast(history, until_promised(self._terms(share, ledger, config), target, factor))
+            made = None
         if made is None or config.budget is None:
             return made
         most = config.budget
@@ -174,10 +173,8 @@ class Auditing:
             return None
         low, high = 0.0, 1.0
         if ledger.audit is not None:
-            tally = self._tally(ledger.audit, estimate.label, ledger, config)
-            low, high = bound_accuracy(
-                _terms_of(ledger.audit), tally.n_audited, tally.n_wrong, self._n_unsettled(ledger, config)
-            )
+            draws = self._draws(ledger.audit, estimate.label, ledger, config)
+            low, high = bound_accuracy(_terms_of(ledger.audit, config), draws, self._n_unsettled(ledger, config))
         elif ledger.verdicts:
             payload = ledger.verdicts[-1].payload or {}
             low, high = payload["low"], payload["high"]
@@ -194,31 +191,44 @@ class Auditing:
 
     def _trust(self, ledger: Ledger) -> float:
         past = [entry.payload or {} for entry in ledger.verdicts]
-        n_expected = sum(payload["n_audited"] * payload["risk"] for payload in past)
+        n_expected = sum(payload.get("n_expected", payload["n_audited"] * payload["risk"]) for payload in past)
         return trust(sum(payload["n_wrong"] for payload in past), n_expected)
 
-    def _terms(self, expected_share: float, ledger: Ledger, config: CampaignConfig) -> Terms:
-        """Of an audit that would begin now."""
-        n_audited = len(self._said(ledger, config))
-        n_items = self._n_set - n_audited
-        return Terms(
+    def _terms(
+        self, risk: FloatArray, stratum: IntArray, target: float, ledger: Ledger, config: CampaignConfig
+    ) -> Terms:
+        """Of an audit that would begin now, among items with this risk in these strata."""
+        terms = Terms(
             self._n_set,
-            n_items,
+            target,
+            tuple(Stratum(int(n), 0.0, 1.0) for n in np.bincount(stratum)),
+            self._trust(ledger),
             alpha_of(len(ledger.audits), config.promise.confidence),
-            min(expected_share, 1.0),
-            max(0, min(n_items, int(config.promise.max_audit_share * self._n_set) - n_audited)),
+            self._max_audits(len(risk), config),
             1 - config.promise.auditor_accuracy,
         )
+        n_allowed = max(allowed_disagreements(terms), 0)
+        expected = np.minimum(terms.trust * risk, 1.0)
+        weighed = weigh(expected, stratum, n_allowed, terms.alpha_of_bets)
+        mean = np.bincount(stratum, risk) / np.bincount(stratum)
+        strata = (Stratum(w.n_items, float(r), w.weight) for w, r in zip(weighed, mean, strict=True))
+        return replace(terms, strata=tuple(strata))
 
-    def _tally(self, audit: Entry, label: IntArray, ledger: Ledger, config: CampaignConfig) -> Tally:
-        said = self._said(ledger, config)
-        n_audited = n_wrong = 0
-        for item in (audit.payload or {})["items"]:
-            if item not in said:
-                break
-            n_audited += 1
-            n_wrong += int(said[item] != label[item])
-        return Tally(n_audited, n_wrong)
+    def _to_draw(self, ledger: Ledger, config: CampaignConfig) -> IntArray:
+        """The items that are not known and that no auditor has been heard about."""
+        known = np.append(self._prototypes.item, list(self._said(ledger, config)))
+        return np.setdiff1d(np.arange(self._n_items), known)
+
+    def _max_audits(self, n_to_draw: int, config: CampaignConfig) -> int:
+        n_audited = self._n_set - n_to_draw
+        return max(0, min(n_to_draw, int(config.promise.max_audit_share * self._n_set) - n_audited))
+
+    def _draws(self, audit: Entry, label: IntArray, ledger: Ledger, config: CampaignConfig) -> Draws:
+        """What the auditors have said of the items of an audit, as far as all before them are answered."""
+        said, payload = self._said(ledger, config), audit.payload or {}
+        items = list(takewhile(said.__contains__, payload["items"]))
+        stratum = payload.get("stratum", [0] * len(items))[: len(items)]
+        return Draws(np.array(stratum, np.int64), np.array([said[item] != label[item] for item in items], np.bool_))
 
     def _n_unsettled(self, ledger: Ledger, config: CampaignConfig) -> int:
         return sum(isinstance(said, SkipReason) for said in self._said(ledger, config).values())
@@ -239,6 +249,11 @@ class Auditing:
         return [j for j in present if j not in ledger.banned]
 
 
-def _terms_of(audit: Entry) -> Terms:
+def _terms_of(audit: Entry, config: CampaignConfig) -> Terms:
+    """In logs of before there were strata, all items are one."""
     payload = audit.payload or {}
-    return Terms(**{field.name: payload[field.name] for field in fields(Terms)})
+    if "strata" not in payload:
+        strata = [{"n_items": payload["n_items"], "risk": payload["expected_share"], "weight": 1.0}]
+        payload = payload | {"strata": strata, "trust": 1.0, "target_accuracy": config.promise.target_accuracy}
+    terms = {field.name: payload[field.name] for field in fields(Terms)}
+    return Terms(**terms | {"strata": tuple(Stratum(**stratum) for stratum in payload["strata"])})

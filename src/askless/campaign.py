@@ -394,10 +394,10 @@ class Campaign(Steering):
             False, and nothing is done, if it was overtaken: by another refresh, other settings, a ban, an audit; or if
             its estimate cannot be found.
         """
-        is_there = self._estimates.find(refresh.upto, refresh.digest) is not None
+        estimate = self._estimates.find(refresh.upto, refresh.digest)
         with self._journal.writing() as (ledger, append):
             is_overtaken = ledger.last_refresh != refresh.previous or ledger.restarted > refresh.upto
-            if not is_there or is_overtaken or ledger.is_frozen:
+            if estimate is None or is_overtaken or ledger.is_frozen:
                 return False
             append(Kind.REFRESHED, payload=asdict(refresh))
             n_items = self.dataset.n_items - len(self.prototypes)
@@ -405,7 +405,7 @@ class Campaign(Steering):
             reason = stop_reason(refresh.open, ledger.n_given, n_items, history, self.config)
             if reason and not ledger.stopped:
                 append(Kind.STOPPED, payload={"reason": reason.value})
-            self._auditing.begin(refresh, ledger, self.config, append)
+            self._auditing.begin(refresh, estimate.risk, ledger, self.config, append)
         self._estimates.forget_others(refresh.upto, refresh.digest)
         return True
 
@@ -472,8 +472,9 @@ class Campaign(Steering):
 
     def forecast(self) -> Forecast | None:
         """Labels in all at the end of the campaign, as it goes now; none while there are too few refreshes."""
+        risk = self.estimate.risk
         with self._journal.reading() as ledger:
-            return self._auditing.forecast(ledger, self.config)
+            return self._auditing.forecast(risk, ledger, self.config)
 
     def result(self) -> Result:
         """The labels as of the last refresh."""

@@ -1,7 +1,5 @@
 """When it pays to audit, and when to give an audit up."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -15,59 +13,74 @@ from askless.core.audit import (
     lower_threshold,
     trust,
 )
-from askless.core.promise import Terms, bound_accuracy, expect_audits
+from askless.core.bets import Draws, Stratum
+from askless.core.promise import Terms, bound_accuracy
 
-TERMS = Terms(n_set=2000, n_items=2000, alpha=0.025, expected_share=0.01, max_audits=1000)
+
+def make_terms(risk: float) -> Terms:
+    return Terms(2000, 0.95, (Stratum(2000, risk, 1.0),), 1.0, 0.025, 1000)
+
+
+def make_draws(n: int, n_wrong: int) -> Draws:
+    """Wrong ones come evenly."""
+    return Draws(np.zeros(n, np.int64), np.diff(np.arange(n + 1) * n_wrong // max(n, 1)).astype(bool))
+
+
+TERMS = make_terms(0.01)
 STILL = [(100 * k, 0.01) for k in range(6)]
 FALLING = [(100 * k, 0.01 * 2.0 ** (5 - k)) for k in range(6)]
 
 
 def test_it_begins_when_more_answers_would_not_spare_it_anything() -> None:
-    assert begins(TERMS, 0.95, STILL, 100, None, can_improve=True)
+    assert begins(TERMS, STILL, 100, None, can_improve=True)
     rising = [(n, risk * (1 + n / 1000)) for n, risk in STILL]
-    assert begins(TERMS, 0.95, rising, 100, None, can_improve=True)
+    assert begins(TERMS, rising, 100, None, can_improve=True)
 
 
 def test_it_waits_while_the_risk_falls_fast() -> None:
-    terms = replace(TERMS, expected_share=0.02)
-    assert begins(terms, 0.95, STILL, 20, None, can_improve=True)
-    assert not begins(terms, 0.95, FALLING, 20, None, can_improve=True)
-    assert begins(terms, 0.95, FALLING, 2000, None, can_improve=True)  # a round is dearer than the audit
+    terms = make_terms(0.02)
+    assert begins(terms, STILL, 20, None, can_improve=True)
+    assert not begins(terms, FALLING, 20, None, can_improve=True)
+    assert begins(terms, FALLING, 2000, None, can_improve=True)  # a round is dearer than the audit
 
 
 def test_it_waits_for_labels_that_can_be_shown_to_be_right() -> None:
-    assert not begins(replace(TERMS, expected_share=0.049), 0.95, STILL, 100, None, can_improve=True)
-    assert not begins(replace(TERMS, expected_share=0.1), 0.95, STILL, 100, None, can_improve=True)
-    assert begins(replace(TERMS, expected_share=0.1), 0.95, STILL, 100, None, can_improve=False)
+    assert not begins(make_terms(0.049), STILL, 100, None, can_improve=True)
+    assert not begins(make_terms(0.1), STILL, 100, None, can_improve=True)
+    assert begins(make_terms(0.1), STILL, 100, None, can_improve=False)
 
 
 def test_after_one_that_failed_it_waits_for_better_labels() -> None:
-    assert not begins(TERMS, 0.95, STILL, 100, 0.01, can_improve=True)
-    assert begins(TERMS, 0.95, STILL, 100, 0.0101 / PROGRESS, can_improve=True)
-    assert begins(TERMS, 0.95, STILL, 100, 0.01, can_improve=False)
+    assert not begins(TERMS, STILL, 100, 0.01, can_improve=True)
+    assert begins(TERMS, STILL, 100, 0.0101 / PROGRESS, can_improve=True)
+    assert begins(TERMS, STILL, 100, 0.01, can_improve=False)
 
 
 def test_the_first_refresh_may_be_followed_by_an_audit() -> None:
-    assert begins(replace(TERMS, expected_share=0.0), 0.95, [(0, 0.0)], 100, None, can_improve=True)
+    assert begins(make_terms(0.0), [(0, 0.0)], 100, None, can_improve=True)
 
 
 def test_verdicts() -> None:
-    needed = int(expect_audits(TERMS, 0.95, 0.01))
-    assert judge(TERMS, 0.95, needed, round(0.01 * needed), 0, can_improve=True) == Verdict.KEPT
-    assert judge(TERMS, 0.95, 0, 0, 0, can_improve=True) == Verdict.OPEN
-    assert judge(TERMS, 0.95, 10, 1, 0, can_improve=True) == Verdict.OPEN  # one mistake is no evidence
-    assert judge(TERMS, 0.95, 100, 12, 0, can_improve=True) == Verdict.FAILED
-    assert judge(TERMS, 0.95, 100, 40, 0, can_improve=False) == Verdict.HOPELESS
-    assert judge(TERMS, 0.95, 100, 4, 0, can_improve=False) == Verdict.OPEN
-    assert judge(TERMS, 0.95, needed, 3, 200, can_improve=True) == Verdict.FAILED  # what nobody can label stays wrong
+    needed = 260  # more than expected
+    assert judge(TERMS, make_draws(needed, round(0.01 * needed)), 0, can_improve=True) == Verdict.KEPT
+    assert judge(TERMS, make_draws(0, 0), 0, can_improve=True) == Verdict.OPEN
+    assert judge(TERMS, make_draws(10, 1), 0, can_improve=True) == Verdict.OPEN  # one mistake is no evidence
+    assert judge(TERMS, make_draws(100, 12), 0, can_improve=True) == Verdict.FAILED
+    assert judge(TERMS, make_draws(100, 40), 0, can_improve=False) == Verdict.HOPELESS
+    assert judge(TERMS, make_draws(100, 4), 0, can_improve=False) == Verdict.OPEN
+    assert (
+        judge(TERMS, make_draws(needed, 3), 200, can_improve=True) == Verdict.FAILED
+    )  # what nobody can label stays wrong
 
 
 def test_no_verdict_but_kept_follows_from_bounds_that_reach_the_target() -> None:
-    for n_audited in range(0, 600, 60):
-        for n_wrong in range(min(n_audited + 1, 12)):
-            is_shown = bound_accuracy(TERMS, n_audited, n_wrong)[0] >= 0.95
+    for n_audited in range(0, 600, 120):
+        for n_wrong in range(0, min(n_audited + 1, 12), 2):
+            is_shown = bound_accuracy(TERMS, make_draws(n_audited, n_wrong))[0] >= 0.95
             for can_improve in (True, False):
-                assert (judge(TERMS, 0.95, n_audited, n_wrong, 0, can_improve=can_improve) == Verdict.KEPT) == is_shown
+                assert (
+                    judge(TERMS, make_draws(n_audited, n_wrong), 0, can_improve=can_improve) == Verdict.KEPT
+                ) == is_shown
 
 
 def test_trust_moves_from_a_guess_to_what_was_found() -> None:

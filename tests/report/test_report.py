@@ -281,6 +281,18 @@ def test_without_machine_it_is_not_mentioned(tmp_path: Path) -> None:
     assert "machine alone" not in page.text + " ".join(page.attributes("aria-label"))
 
 
+def test_what_audits_have_shown_is_drawn_where_there_is_a_promise(tmp_path: Path) -> None:
+    plain, promised = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    lines = (promised / "metrics.csv").read_text().splitlines()
+    bounds = ["accuracy_low,accuracy_high", "0.0,1.0", "0.0,1.0", "0.9,1.0", "0.951,0.993"]
+    (promised / "metrics.csv").write_text("\n".join(",".join(row) for row in zip(lines, bounds, strict=True)) + "\n")
+    with_promise, page = report(promised)
+    assert "audits have shown at least 95.1" in " ".join(page.attributes("aria-label"))
+    assert "shown by audits" in with_promise
+    without, page = report(plain)
+    assert "audits" not in without + " ".join(page.attributes("aria-label"))
+
+
 def test_numbers_that_are_missing_show_as_dashes(tmp_path: Path) -> None:
     none = dict.fromkeys(("accuracy", "annotations_per_item", "finished_accuracy", "ece", "seconds", "reached"))
     folder = make_run(tmp_path / "a", **none, stopped_because=None, versions=None)

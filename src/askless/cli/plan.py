@@ -74,7 +74,7 @@ def plan(
         f"n_prototypes_per_class={prototypes}",
         f"promise.target_accuracy={target_accuracy}",
         f"promise.confidence={confidence}",
-        f"promise.max_audit_share={min(1.0, 0.5 * n_items / max_items):g}",
+        f"promise.max_audit_share={min(1.0, 0.5 * n_items / min(max_items, n_items)):g}",
         f"seed={seeds}",
         *([f"n_data_per_class={max(1, max_items // n_classes)}"] if has_truth and n_classes else []),
     ]

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from askless.core.bets import Draws
 from askless.core.promise import Terms, bound_accuracy, expect_audits
 from askless.types import BoolArray, FloatArray
 
@@ -14,7 +15,7 @@ ROUNDS_AHEAD = (1, 2, 4, 8, 16)
 N_TREND = 5
 """So many refreshes tell how fast the risk falls."""
 
-FIRST_TRUST = 0.6
+FIRST_TRUST = 1.0
 
 PSEUDO_WRONG = 2.0
 """A believed share of wrong labels counts as much as an audit that found so many wrong ones."""
@@ -43,14 +44,12 @@ class Verdict(StrEnum):
 
 def trust(n_wrong: int, n_expected: float) -> float:
     """By what factor more labels are wrong than is believed, after audits that found `n_wrong`, where the belief was
-    `n_expected`. Before any it is `FIRST_TRUST`: an audit that comes too early is soon given up, and tells the factor;
-    one that comes late costs answers that nobody needed."""
+    `n_expected`. Before any it is `FIRST_TRUST`."""
     return (n_wrong + FIRST_TRUST * PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
 
 
 def begins(
     terms: Terms,
-    target_accuracy: float,
     history: Sequence[tuple[int, float]],
     n_per_round: int,
     failed_at: float | None,
@@ -60,8 +59,7 @@ def begins(
     """Whether to audit now: some more rounds of answers would cost more than they would spare the audit.
 
     Args:
-        terms: of the audit that would begin; its `expected_share` is what is expected of now.
-        target_accuracy: to be shown.
+        terms: of the audit that would begin.
         history: answers so far and believed risk, after each refresh.
         n_per_round: answers of a round.
         failed_at: the believed risk at which the last audit failed; none if there was none.
@@ -71,44 +69,37 @@ def begins(
         return True
     if failed_at is not None and history[-1][1] > PROGRESS * failed_at:
         return False
-    needed = expect_audits(terms, target_accuracy, terms.expected_share)
+    needed = expect_audits(terms)
     if needed > max(MAX_SHARE * terms.n_items, MIN_AUDITS):
         return False
     fall = _fall(history[-N_TREND:], n_per_round)
-    return all(
-        needed <= n * n_per_round + expect_audits(terms, target_accuracy, terms.expected_share * fall**n)
-        for n in ROUNDS_AHEAD
-    )
+    return all(needed <= n * n_per_round + expect_audits(terms, fall**n) for n in ROUNDS_AHEAD)
 
 
-def judge(
-    terms: Terms,
-    target_accuracy: float,
-    n_audited: int,
-    n_wrong: int,
-    n_unsettled: int,
-    *,
-    can_improve: bool,
-) -> Verdict:
+def judge(terms: Terms, draws: Draws, n_unsettled: int, *, can_improve: bool) -> Verdict:
     """What to make of an audit so far.
 
     Args:
-        terms, n_audited, n_wrong, n_unsettled: see `promise.bound_accuracy`.
-        target_accuracy: to be shown.
+        terms, draws, n_unsettled: see `promise.bound_accuracy`.
         can_improve: whether there is anything left to ask of others.
 
-    An audit is given up if it would take too long even if the share of wrong labels were a standard error lower than
-    it looks.
+    An audit is given up if it would take too long even if the share of wrong labels were two standard errors lower than
+    it looks: what it has shown so far is lost then, and the next one may spend less.
     """
-    if bound_accuracy(terms, n_audited, n_wrong, n_unsettled)[0] >= target_accuracy:
+    if bound_accuracy(terms, draws, n_unsettled)[0] >= terms.target_accuracy:
         return Verdict.KEPT
-    n_seen = n_wrong + PSEUDO_WRONG
-    share = (1 - n_seen**-0.5) * n_seen / (n_audited + PSEUDO_WRONG / max(terms.expected_share, 1e-9))
-    needed = expect_audits(terms, target_accuracy, share, n_audited, n_wrong, n_unsettled)
+    n_seen = draws.n_wrong + PSEUDO_WRONG
+    n_expected = expected_wrong(terms, draws) * terms.trust + PSEUDO_WRONG
+    needed = expect_audits(terms, max(0.0, 1 - 2 * n_seen**-0.5) * n_seen / n_expected, draws, n_unsettled)
     if not can_improve:
         return Verdict.OPEN if np.isfinite(needed) else Verdict.HOPELESS
-    expected = expect_audits(terms, target_accuracy, terms.expected_share)
-    return Verdict.OPEN if needed - n_audited <= PATIENCE * expected else Verdict.FAILED
+    return Verdict.OPEN if needed - len(draws) <= PATIENCE * expect_audits(terms) else Verdict.FAILED
+
+
+def expected_wrong(terms: Terms, draws: Draws) -> float:
+    """How many of those drawn the machine believes to be wrong."""
+    risk = np.array([stratum.risk for stratum in terms.strata])
+    return float(risk[draws.stratum].sum())
 
 
 def lower_threshold(risk: FloatArray, may_ask: BoolArray, max_risk: float, n_wanted: int) -> float:

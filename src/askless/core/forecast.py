@@ -1,7 +1,8 @@
 """What a campaign will have cost at its end, from how the believed risk has fallen so far.
 
-The logarithm of the mean risk falls about evenly with the answers. So a line through it says when the risk is low
-enough to stop; with a promise, when answers and the audit they leave to do are together the fewest.
+The fourth root of the mean risk falls about evenly with the answers: slower than the risk itself, since the easy images
+are done first, and faster than its logarithm, since it ends with the last image. So a line through it says when the
+risk is low enough to stop; with a promise, when answers and the audit they leave to do are together the fewest.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,19 +16,22 @@ from askless.core.promise import Terms, expect_audits
 from askless.types import FloatArray
 
 MIN_REFRESHES = 3
-MIN_FALL = 0.01
-"""In the logarithm of the risk, since the first refresh."""
+POWER = 0.25
+"""Of the risk, for it to fall evenly (measured: docs/explanation/promise.md)."""
 
-N_AHEAD = 60
-"""Points between now and the end at which the rest is looked at."""
+MIN_FALL = 0.0025
+"""In that power of the risk, as a share of it, since the first refresh."""
 
-SLOWER, FASTER = 0.65, 1.5
+N_AHEAD, LEAST_RISK = 60, 1e-4
+"""Points between now and so low a risk at which the rest is looked at."""
+
+SLOWER, FASTER = 0.75, 1.35
 """By such factors the fall of the risk may differ from what it was (benchmarks/efficiency/promise.py)."""
 
 REST_SPREAD = 1.7
 """By such a factor, up or down, what an audit takes may differ."""
 
-FINISHED_RISK = 0.15
+FINISHED_RISK = 0.2
 """Mean risk when every item is finished, as a share of `max_risk` (measured likewise)."""
 
 
@@ -51,10 +55,9 @@ def forecast(history: Sequence[tuple[int, float]], rest: Callable[[float], float
     if len(history) < MIN_REFRESHES:
         return None
     n_answers, risk = np.array(history, dtype=np.float64).T
-    log_risk = np.log(np.maximum(risk, 1e-9))
-    weight = np.linspace(0.2, 1.0, len(history))
-    slope = np.polynomial.Polynomial.fit(n_answers, log_risk, 1, w=weight, domain=[]).coef[1]
-    if slope * (n_answers[-1] - n_answers[0]) > -MIN_FALL:
+    level = risk**POWER
+    slope = np.polynomial.Polynomial.fit(n_answers, level, 1, domain=[]).coef[1]
+    if slope * (n_answers[-1] - n_answers[0]) >= -MIN_FALL * level[0]:
         return None
     totals = [
         _least_total(n_answers[-1], risk[-1], slope * factor, rest, share)
@@ -71,21 +74,17 @@ def until_finished(max_risk: float) -> Callable[[float], float]:
     return lambda risk: 0.0 if risk <= FINISHED_RISK * max_risk else np.inf
 
 
-def until_promised(terms: Terms, target_accuracy: float, trust: float) -> Callable[[float], float]:
-    """The `rest` of a campaign that ends with an audit on these terms.
-
-    Args:
-        trust: by what factor more labels are wrong than is believed.
-    """
+def until_promised(terms: Terms) -> Callable[[float], float]:
+    """The `rest` of a campaign that ends with an audit on these terms, of labels with another mean risk."""
 
     @cache
-    def audits(thousandths: int) -> float:
-        return expect_audits(terms, target_accuracy, thousandths / 1000)
+    def audits(hundredths: int) -> float:
+        return expect_audits(terms, hundredths / 100)
 
-    return lambda risk: audits(ceil(1000 * trust * risk))
+    return lambda risk: audits(ceil(100 * risk / max(terms.risk, 1e-9)))
 
 
 def _least_total(n_answers: float, risk: float, slope: float, rest: Callable[[float], float], share: float) -> float:
     """The fewest labels in all, over the times when the crowd could be stopped; `share` is a factor on the rest."""
-    steps: FloatArray = np.linspace(0.0, np.log(risk / 1e-4) if risk > 1e-4 else 0.0, N_AHEAD)
-    return float(min(n_answers + step / -slope + share * rest(risk * np.exp(-step)) for step in steps))
+    levels: FloatArray = np.linspace(risk**POWER, min(LEAST_RISK, risk) ** POWER, N_AHEAD)
+    return float(min(n_answers + (level - levels[0]) / slope + share * rest(level ** (1 / POWER)) for level in levels))

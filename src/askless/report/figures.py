@@ -53,7 +53,7 @@ STYLE = {
 
 
 def draw_progress(name: str, alt: str, curves: Mapping[str, FloatArray]) -> Markup:
-    """Accuracy and finished share against annotations per item; `curves` as in `Run`."""
+    """Accuracy and finished share against annotations per item, and what audits have shown; `curves` as in `Run`."""
     with _drawing():
         figure = Figure(figsize=(4.6, 3.9), layout="constrained")
         axes = figure.add_subplot()
@@ -65,6 +65,9 @@ def draw_progress(name: str, alt: str, curves: Mapping[str, FloatArray]) -> Mark
         ):
             if np.isfinite(curves[column]).any():
                 _draw_curve(axes, cost, curves[column], label=label, color=colour, marker=marker, linestyle=dashes)
+        if "accuracy_low" in curves:
+            low, high = curves["accuracy_low"], curves["accuracy_high"]
+            axes.vlines(cost, low, high, color=BLUE, alpha=0.35, linewidth=4, label="shown by audits")
         _finish_curves(axes, [cost])
         axes.set_ylim(0, 1.02)
         if axes.lines:

@@ -26,6 +26,7 @@ CURVES = (
     "posterior_all_ece",
     "machine_all_top1",
 )
+OF_PROMISE = ("accuracy_low", "accuracy_high")
 
 MOST_SETTINGS_IN_NAME = 3
 
@@ -100,7 +101,8 @@ class Run:
         name: what tells it from the other runs on the page.
         summary: the numbers of `summary.json`; any may be none.
         settings: `config.toml`, flat, as text.
-        curves: the columns `CURVES` of `metrics.csv`, one number a round, NaN where undefined.
+        curves: the columns `CURVES` of `metrics.csv`, one number a round, NaN where undefined; `OF_PROMISE` if it has
+            them.
         statuses: how many items ended with each status.
         riskiest: the riskiest first.
 
@@ -199,7 +201,8 @@ def _read_curves(file: Path) -> dict[str, FloatArray]:
     rows = list(_rows(file))
     if not rows:
         raise ValueError("it holds no round")
-    return {name: np.array([float(row[name] or "nan") for row in rows]) for name in CURVES}
+    names = [*CURVES, *(name for name in OF_PROMISE if name in rows[0])]
+    return {name: np.array([float(row[name] or "nan") for row in rows]) for name in names}
 
 
 def _read_statuses(file: Path) -> Counter[str]:

@@ -160,18 +160,20 @@ def _max_risk(run: Run) -> float | None:
 
 def _progress_plot(run: Run, id: str) -> Plot:
     curves = run.curves
-    machine = curves["machine_all_top1"]
+    machine, has_promise = curves["machine_all_top1"], "accuracy_low" in curves
     alt = (
         f"Accuracy goes from {percent(first(curves['posterior_all_top1']))} at "
         f"{decimal(first(curves['annotations_per_item']))} annotations per image to "
         f"{percent(last(curves['posterior_all_top1']))} at {decimal(last(curves['annotations_per_item']))}; "
         f"{percent(last(curves['finished_share']))} of the images are finished at the end"
-        + (f"; the machine alone ends at {percent(last(machine))}." if np.isfinite(machine).any() else ".")
+        + (f"; the machine alone ends at {percent(last(machine))}" if np.isfinite(machine).any() else "")
+        + (f"; audits have shown at least {percent(last(curves['accuracy_low']))}." if has_promise else ".")
     )
     return Plot(
         "What the annotations bought",
         figures.draw_progress(f"{id}-progress", alt, curves),
-        "Accuracy: share of images with the right label. Finished: share that needs no more annotations.",
+        "Accuracy: share of images with the right label. Finished: share that needs no more annotations."
+        + (" Shown by audits: between these bounds the accuracy was, as far as auditors had answered." * has_promise),
     )
 
 

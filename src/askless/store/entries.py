@@ -17,9 +17,9 @@ class Kind(StrEnum):
     released, expired: batch; what is left of the lease is free again.
     refreshed: payload as `results.Refresh` (in old logs "upto", "n_annotations", "confident" and "digest" only).
     stopped: payload {"reason"}.
-    auditing: payload {"items", "risk"} and `core.promise.Terms`: the labels stay as they are, and trusted people are
-        asked about these items, in this order.
-    audited: payload {"verdict", "n_audited", "n_wrong", "low", "high"}: what came of it; labels move on.
+    auditing: payload {"items", "stratum", "risk"} and `core.promise.Terms`: the labels stay as they are, and trusted
+        people are asked about these items, in this order (in old logs without strata).
+    audited: payload {"verdict", "n_audited", "n_wrong", "n_expected", "low", "high"}: what came of it; labels move on.
     paused, resumed: nothing is handed out in between.
     banned, unbanned: annotator, whose answers count for nothing in between; work goes on if it had stopped.
     invited: payload {"name", "role", "ends"}.
