@@ -7,7 +7,7 @@ disk, the inference, the estimate's file, the measurements. Gaussian class clust
 prototypes a class, the exact preset, seed 0, one process, with as many threads as OMP_NUM_THREADS says, else cores.
 CPU seconds, all threads together, and seconds on the wall, which mean something only while nobody else uses the
 machine. The figures of the paper's code (commit 8d02da8) are from this project's study of it, taken on an idle machine
-of this kind, on one thread, where its wall time is its CPU time.
+of this kind, on one thread, where its wall time is its CPU time; published_round.py measures both by turns.
 """
 
 import argparse
