@@ -7,11 +7,12 @@ from pathlib import Path
 from statistics import mean
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from askless.cli.terminal import decimals, new_app, note, out
+from askless.cli.terminal import counted, decimals, new_app, note, out
 from askless.config import compose
 from askless.data.digits import load_digits
 from askless.data.features import map_features
@@ -19,7 +20,7 @@ from askless.data.folder import CampaignFolder
 from askless.errors import ConfigError
 from askless.report import write_report
 from askless.simulate.pseudo import write_pseudo_data
-from askless.simulate.sources import load
+from askless.simulate.sources import Source, load
 from askless.simulate.sweep import Standing, State, sweep
 from askless.simulate.variants import Variant, expand
 
@@ -40,7 +41,9 @@ def plan(
         str, typer.Option("--skill", help="Of the crowd: guesses, or what a pilot found.")
     ] = "0.6,0.75,0.9",
     annotators: Annotated[str, typer.Option(help="How many people.")] = "30",
-    prototypes: Annotated[str, typer.Option(help="Images a class whose label is known beforehand.")] = "3,10",
+    prototypes: Annotated[
+        str, typer.Option(help="Images a class whose label is known beforehand; at most all but one.")
+    ] = "3,10",
     machine_accuracies: Annotated[
         str,
         typer.Option("--machine-accuracy", help="What a machine on the features can reach; where there are no labels."),
@@ -64,25 +67,26 @@ def plan(
     """
     datasets, n_items = _pseudo_data(data, machine_accuracies, n_classes, max_items, folder), _count(data)
     has_truth = not datasets
-    if has_truth:
-        n_classes = load(compose([_as_dataset([str(data)])])).dataset.n_classes
+    datasets = datasets or [str(data)]
+    sources = [load(compose([_as_dataset([name]), "n_prototypes_per_class=0"])) for name in datasets]
+    n_simulated = min(max_items, n_items) if has_truth else sources[0].dataset.n_items
     settings = [
-        _as_dataset(datasets or [str(data)]),
+        _as_dataset(datasets),
         "learner_method=askless",
         f"crowd.skill={skills}",
         f"crowd.n_annotators={annotators}",
-        f"n_prototypes_per_class={prototypes}",
+        f"n_prototypes_per_class={','.join(map(str, _bound(prototypes, sources)))}",
         f"promise.target_accuracy={target_accuracy}",
         f"promise.confidence={confidence}",
-        f"promise.max_audit_share={min(1.0, 0.5 * n_items / min(max_items, n_items)):g}",
+        f"promise.max_audit_share={min(1.0, 0.5 * n_items / n_simulated):g}",
         f"seed={seeds}",
-        *([f"n_data_per_class={max(1, max_items // n_classes)}"] if has_truth and n_classes else []),
+        *([f"n_data_per_class={max(1, max_items // sources[0].dataset.n_classes)}"] if has_truth else []),
     ]
     runs = folder / "runs"
     variants = [replace(variant, name=variant.name or "one") for variant in expand(settings)]
     ends = sweep(variants, runs, resume=runs.exists(), n_jobs=n_jobs, on_change=_tell)
     if failed := [end for end in ends if end.state is State.FAILED]:
-        raise ConfigError(f"The simulation {failed[0].variant.name} failed: {failed[0].error}")
+        raise ConfigError(f"A campaign that the plan simulated failed: {failed[0].error}")
     rows = [_row(variant, alike, n_items) for variant, alike in _by_setting(ends)]
     page = write_report([end.folder for end in ends], folder / "report.html")
     if as_json:
@@ -135,6 +139,21 @@ def _pseudo_data(data: Path, machine_accuracies: str, n_classes: int | None, max
         to = folder / "data" / f"machine-{accuracy:g}"
         made.append(str(write_pseudo_data(data / "features.npy", n_classes, accuracy, max_items, to, seed=0)))
     return made
+
+
+def _bound(prototypes: str, sources: Sequence[Source]) -> list[int]:
+    """How many prototypes a class, so that something is left to label in the smallest one."""
+    if not all(text.strip().isdecimal() for text in prototypes.split(",")):
+        raise ConfigError(f"--prototypes {prototypes!r} does not fit: give whole numbers of 0 or more, such as 3,10.")
+    wanted = [int(text) for text in prototypes.split(",")]
+    smallest = min(int(np.bincount(source.truth, minlength=source.dataset.n_classes).min()) for source in sources)
+    most = max(smallest - 1, 0)
+    if max(wanted) > most:
+        note(
+            f"Simulated with {counted(most, 'prototype', 'prototypes')} a class at most: the smallest class has "
+            f"{counted(smallest, 'image', 'images')}."
+        )
+    return list(dict.fromkeys(min(n, most) for n in wanted))
 
 
 def _tell(standing: Standing) -> None:
