@@ -59,6 +59,26 @@ def test_simulate_prints_one_json_object_and_leaves_a_run_folder(askless: Askles
     assert {"config.toml", "log.db", "metrics.csv", "labels.csv", "summary.json", "report.html"} <= files
 
 
+def test_simulate_says_what_prototypes_alone_have_reached(askless: Askless) -> None:
+    alone = askless("simulate", *SMALL, "learner_method=askless", "budget=1", "--out", "known")
+    assert "0.00: reached by the 100 images labelled in advance (prototypes), which are not counted." in alone.stdout
+    majority = askless("simulate", *SMALL, "learner_method=majority_vote", "budget=1", "--out", "counted")
+    assert "labelled in advance" not in majority.stdout
+
+
+@pytest.mark.parametrize(("settings", "outcome"), [([], "kept: audits"), (["budget=1"], "not kept: audits")])
+def test_simulate_says_whether_the_promise_was_kept(askless: Askless, settings: list[str], outcome: str) -> None:
+    run = askless("simulate", *SMALL, *settings, "learner_method=askless", "--target-accuracy", "0.7", "--out", "run")
+    assert run.returncode == 0, run.stderr
+    summary = json.loads(Path("run/summary.json").read_text())
+    (line,) = (line for line in run.stdout.splitlines() if "promise" in line)
+    assert line.startswith(f"The promise, 70 % right with 95 % confidence, was {outcome} prove ")
+    proved = float(line.partition("prove ")[2].partition(" %")[0]) / 100
+    assert proved == pytest.approx(summary["accuracy_low"], abs=0.001)
+    assert proved <= summary["accuracy_low"] + 1e-12
+    assert f" {summary['n_audited']:,} of the {summary['n_annotations']:,} answers are the auditors'." in line
+
+
 def test_simulate_chooses_a_folder_and_refuses_it_the_second_time(askless: Askless, tmp_path: Path) -> None:
     first = askless("simulate", *SMALL, "learner_method=ds_model")
     assert first.returncode == 0, first.stderr

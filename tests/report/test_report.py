@@ -203,6 +203,25 @@ def test_one_run_tells_its_numbers_in_plain_words(tmp_path: Path) -> None:
         assert words not in page.text
 
 
+@pytest.mark.parametrize(
+    ("stopped", "words"),
+    [
+        ("promise_kept", "It stopped because audits had shown that the promise is kept."),
+        ("cannot_be_reached", "It stopped because no audit that is allowed could show the accuracy"),
+    ],
+)
+def test_a_promise_is_told_in_words(tmp_path: Path, stopped: str, words: str) -> None:
+    folder = make_run(tmp_path / "run", stopped_because=stopped, n_audited=42, accuracy_low=0.951, accuracy_high=1.0)
+    with (folder / "config.toml").open("a") as file:
+        file.write("[promise]\ntarget_accuracy = 0.95\n")
+    page = write_report([folder], tmp_path / "report.html").read_text(encoding="utf-8")
+    assert words in page
+    assert "42 of the annotations were answers of auditors." in page
+    assert "95.0% was the aim, and audits showed 95.1% or more" in page
+    assert stopped not in page
+    assert "90% or more" not in page
+
+
 def test_gold_and_distractors_are_told_where_there_are_any(tmp_path: Path) -> None:
     shares = {"accuracy_wanted": 0.912, "other_recall": 0.834, "other_precision": None}
     _, page = report(make_run(tmp_path / "a", n_gold=60, **shares))

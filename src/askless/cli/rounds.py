@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from askless.cli.terminal import decimals, out, progress, whole_percent
+from askless.core.risk import StopReason
 from askless.simulate.experiment import ACCURACY_LEVELS, Row
 
 
@@ -54,3 +55,23 @@ def print_summaries(summaries: list[dict[str, Any]]) -> None:
         )
     out.print("Annotations per item to reach an accuracy, and how each method ended", style="italic")
     out.print(table)
+
+
+def print_prototypes(summary: dict[str, Any]) -> None:
+    """Says what a cost of 0.00 leaves out."""
+    if summary["n_prototypes"] and 0 in summary["reached"].values():
+        out.print(
+            f"0.00: reached by the {summary['n_prototypes']:,} images labelled in advance (prototypes), "
+            "which are not counted."
+        )
+
+
+def print_promise(target_accuracy: float, confidence: float, summary: dict[str, Any]) -> None:
+    """Whether the promise was kept, what audits have proved, and what they took."""
+    is_kept = summary["stopped_because"] == StopReason.PROMISE_KEPT
+    out.print(
+        f"The promise, {100 * target_accuracy:g} % right with {100 * confidence:g} % confidence, was "
+        f"{'kept' if is_kept else 'not kept'}: audits prove {int(1000 * summary['accuracy_low']) / 10:.1f} % or more. "
+        f"{summary['n_audited']:,} of the {summary['n_annotations']:,} answers are the auditors'.",
+        soft_wrap=True,
+    )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from askless.cli.rounds import display_rounds, going_on, print_summaries
+from askless.cli.rounds import display_rounds, going_on, print_promise, print_prototypes, print_summaries
 from askless.cli.sweep import run_sweep
 from askless.cli.terminal import new_app
 from askless.errors import ConfigError
@@ -75,6 +75,9 @@ def _run_one(config: SimulationConfig, folder: Path, *, resume: bool, as_json: b
         print(json.dumps(summary))
     else:
         print_summaries([summary])
+        print_prototypes(summary)
+        if (promise := config.campaign.promise).target_accuracy is not None:
+            print_promise(promise.target_accuracy, promise.confidence, summary)
         print(f"Report: {page}")
 
 

@@ -1,6 +1,6 @@
 """One run, told to a newcomer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,8 @@ STOPPED: dict[str, str] = {
     StopReason.BUDGET: "the budget of annotations was spent",
     StopReason.EARLY_STOP: "the number of finished images no longer grew",
     StopReason.NO_ANNOTATOR: "nobody was left who might be asked about an open image",
+    StopReason.PROMISE_KEPT: "audits had shown that the promise is kept",
+    StopReason.CANNOT_BE_REACHED: "no audit that is allowed could show the accuracy that was to be promised",
 }
 
 
@@ -97,12 +99,13 @@ def describe(run: Run, id: str, is_short: bool) -> Section:
 
 def _lead(run: Run) -> str:
     reason = run.text("stopped_because")
-    known, gold = run.number("n_prototypes"), run.number("n_gold")
+    known, gold, audited = run.number("n_prototypes"), run.number("n_gold"), run.number("n_audited")
     return (
         f"People gave {count(run.number('n_annotations'))} annotations for {count(run.number('n_items'))} "
         f"images, {decimal(run.number('annotations_per_item'))} per image, "
         f"and {percent(run.number('accuracy'))} of the images ended with the right label. "
         + (f"{count(gold)} of the annotations were answers to gold questions, before all others. " if gold else "")
+        + (f"{count(audited)} of the annotations were answers of auditors. " if audited else "")
         + (f"Beside these, {count(known)} images were known in advance. " if known else "")
         + f"It stopped because {STOPPED.get(reason, reason)}."
     )
@@ -111,9 +114,11 @@ def _lead(run: Run) -> str:
 def _facts(run: Run) -> list[Fact]:
     asked = run.evaluation.n_annotations
     nobody = percent(float((asked == 0).mean())) if len(asked) else NONE
-    risk = _max_risk(run)
+    risk = _number(run.settings, "max_risk")
     n_rounds = len(run.curves["annotations_per_item"])
-    aim = f"; {1 - risk:.0%} or more was the aim" if risk else ""
+    target, low = _number(run.settings, "promise.target_accuracy"), run.number("accuracy_low")
+    aim = f"; {1 - risk:.0%} or more was the aim" if risk and target is None else ""
+    promise = "" if target is None else f"; {percent(target)} was the aim, and audits showed {percent(low)} or more"
     below = f": risk below {risk:.0%}" if risk else ""
     n_exhausted = run.statuses.get(ItemStatus.EXHAUSTED, 0)
     unsure = f"; {n_exhausted:,} stay unsure" if n_exhausted else ""
@@ -125,7 +130,7 @@ def _facts(run: Run) -> list[Fact]:
         f"{percent(run.number('other_precision'))} of the images labelled as such are distractors",
     )
     return [
-        Fact("Accuracy", percent(run.number("accuracy")), "of all images have the right label"),
+        Fact("Accuracy", percent(run.number("accuracy")), f"of all images have the right label{promise}"),
         *([] if run.number("accuracy_wanted") is None else [without_distractors]),
         Fact(
             "Annotations per image",
@@ -151,9 +156,9 @@ def _facts(run: Run) -> list[Fact]:
     ]
 
 
-def _max_risk(run: Run) -> float | None:
+def _number(settings: Mapping[str, str], key: str) -> float | None:
     try:
-        return float(run.settings["max_risk"])
+        return float(settings[key])
     except (KeyError, ValueError):
         return None
 
