@@ -97,6 +97,8 @@ def test_without_options_it_prints_what_it_found_and_writes_nothing(aggregate: C
         (["answers.csv", "-o", "l.csv", "--annotators", "nowhere/a.csv"], "nowhere/a.csv cannot be written"),
         (["answers.csv", "-o", "l.csv", "--truth", "missing.csv"], "missing.csv cannot be read"),
         (["answers.csv", "-o", "l.csv", "--truth", "wrong.csv"], "needs exactly one column 'item' or 'task'"),
+        (["answers.json", "-o", "l.csv"], "answers.json is no CSV or Parquet table, it looks like JSON"),
+        (["wide.csv", "-o", "l.csv"], "'column 8', 'column 9' and 30 more; rename them."),
         (["wrong.csv", "-o", "l.csv"], "needs exactly one column 'item' or 'task'"),
     ],
 )
@@ -104,13 +106,15 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(
     aggregate: Command, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     Path("wrong.csv").write_text("image,label\nx,dog\n")
+    Path("answers.json").write_text('[{"item": "x", "annotator": "ann", "label": "cat"}]')
+    Path("wide.csv").write_text(",".join(f"column {n}" for n in range(40)) + "\n")
     code, out, err = aggregate(*arguments)
     assert code == 2
     assert out == ""
     *_, sentence = err.strip().splitlines()
     assert sentence.startswith("askless: ")
     assert message in sentence
-    assert {path.name for path in tmp_path.iterdir()} == {"answers.csv", "wrong.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {"answers.csv", "wrong.csv", "answers.json", "wide.csv"}
     assert Path("answers.csv").read_text() == ANSWERS
 
 

@@ -252,11 +252,11 @@ def test_the_papers_values(key: str, paper: str) -> None:
             "There is no simulation '3'; allowed: amt_structured_noise, amt_uniform_noise, perfect, replay, "
             "structured_noise, uniform.",
         ),
-        ("max_risk=2", "max_risk=2 does not fit: allowed is less than or equal to 1."),
+        ("max_risk=2", "max_risk=2 does not fit: allowed is greater than or equal to 0 and less than or equal to 1."),
         ("max_risk=nan", "max_risk=nan does not fit: allowed is a finite number."),
         ("prior.strength=inf", "prior.strength=inf does not fit: allowed is a finite number."),
         ("prior.strength=0", "prior.strength=0 does not fit: allowed is greater than 0."),
-        ("crowd.spread=0.5", "crowd.spread=0.5 does not fit: allowed is less than 0.5."),
+        ("crowd.spread=0.5", "crowd.spread=0.5 does not fit: allowed is greater than or equal to 0 and less than 0.5."),
         ("budget=0", "budget=0 does not fit: allowed is greater than or equal to 1."),
         (
             "batch_size=2.5",
@@ -381,7 +381,7 @@ def test_experiments_without_tuned_settings(experiment: str) -> None:
 
 def test_every_wrong_override_is_named() -> None:
     assert complaint("max_risk=-1", "batch_size=0") == (
-        "max_risk=-1 does not fit: allowed is greater than or equal to 0. "
+        "max_risk=-1 does not fit: allowed is greater than or equal to 0 and less than or equal to 1. "
         "batch_size=0 does not fit: allowed is greater than or equal to 1."
     )
 

@@ -86,9 +86,12 @@ def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:
     ("arguments", "message"),
     [
         (["init", "birds", "--images", "photos", "--classes", "cat,cat"], "'cat' stands for two classes"),
-        (["init", "birds", "--images", "photos", "--classes", "cat,,dog"], "'' is no name for a class"),
+        (["init", "birds", "--images", "photos", "--classes", "cat,,dog"], "A class has an empty name"),
         (["init", "birds", "--images", "photos", "--classes", "none.json"], "none.json cannot be read"),
-        (["init", "birds", "--images", "photos", "--classes", "none.txt"], "none.txt cannot be read"),
+        (
+            ["init", "birds", "--images", "photos", "--classes", "none.txt"],
+            "none.txt cannot be read (No such file or directory); check the path",
+        ),
         (["init", "birds", "--images", "photos"], "name them by --classes"),
         (["init", "birds", "--images", "nowhere", "--classes", "a,b"], "There are no images at nowhere"),
         (["init", "birds", "--images", "photos", "--labels-are", "silver"], "allowed: prototype, gold"),

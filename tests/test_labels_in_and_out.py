@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,8 @@ def test_what_nobody_has_decided_on_is_in_no_folder(
 
 
 def test_aggregate_takes_a_campaign(askless: Askless, birds: Path) -> None:
+    with closing(open_campaign(Path("birds"))) as campaign:
+        campaign.join(["never answered"])
     summary = json.loads(askless("aggregate", "birds", "--json", "-o", "labels.csv"))
     assert (summary["n_items"], summary["n_annotators"], summary["n_annotations"]) == (12, 3, 34)
     labels = read_truth(Path("labels.csv"))

@@ -253,5 +253,5 @@ def _validated(model: type[Model], settings: dict[str, Any]) -> Model:
         return model.model_validate(settings)
     except ValidationError as invalid:
         raise ConfigError(
-            " ".join(sentence(error, [key for key, _ in _fields()]) for error in invalid.errors())
+            " ".join(sentence(error, [key for key, _ in _fields()], model) for error in invalid.errors())
         ) from None

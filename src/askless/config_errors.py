@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import BaseModel
+
 PLAIN = {
     "int": "a whole number",
     "float": "a number",
@@ -16,8 +18,18 @@ PLAIN = {
 """What pydantic's kinds of value are called."""
 
 
-def sentence(error: Any, keys: Sequence[str]) -> str:
-    """One sentence for an error of pydantic: what came, what is allowed. `keys` are all settings there are."""
+ENDS = {"gt": "greater than", "ge": "greater than or equal to", "lt": "less than", "le": "less than or equal to"}
+"""Of a range, as pydantic names them and says them."""
+
+
+def sentence(error: Any, keys: Sequence[str], model: type[BaseModel] | None = None) -> str:
+    """One sentence for an error of pydantic: what came, what is allowed.
+
+    Args:
+        error: one of `ValidationError.errors()`.
+        keys: all settings there are.
+        model: that was validated; it knows both ends of a range.
+    """
     key = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return f"There is no setting {key!r}; {_choose_key(key, keys)}"
@@ -34,8 +46,25 @@ def sentence(error: Any, keys: Sequence[str]) -> str:
     kind = error["type"].partition("_")[0]
     if kind in PLAIN:
         return f"{key}={came!r} does not fit: allowed is {PLAIN[kind]}."
+    ends = _ends(error["loc"], model) if model and error["type"].startswith(("greater_than", "less_than")) else []
+    if ends:
+        return f"{key}={came!r} does not fit: allowed is {' and '.join(ends)}."
     rule = error["msg"].replace("Input should be", "allowed is", 1)
     return f"{key}={came!r} does not fit: {rule[0].lower()}{rule[1:]}."
+
+
+def _ends(place: Sequence[int | str], model: Any) -> list[str]:
+    """In words, of the field at this place; none for a place within a field."""
+    field: Any = None
+    for name in place:
+        fields = getattr(model, "model_fields", {})
+        if name not in fields:
+            return []
+        field = fields[name]
+        model = field.annotation
+    return [
+        f"{words} {getattr(rule, end)}" for end, words in ENDS.items() for rule in field.metadata if hasattr(rule, end)
+    ]
 
 
 def _choose_key(came: str, keys: Sequence[str]) -> str:

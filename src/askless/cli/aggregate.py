@@ -85,7 +85,7 @@ def _aggregation_summary(
         "method": method,
         "n_items": len(table.items),
         "n_classes": len(table.classes),
-        "n_annotators": len(table.annotators),
+        "n_annotators": int((fitted.n_annotations_ > 0).sum()),
         "n_annotations": len(table.annotations),
         "n_repeated": table.n_repeated,
         "iterations": fitted.n_iter_,

@@ -38,7 +38,9 @@ class ClassInfo:
         for field in ("name", "description"):
             if not isinstance(getattr(self, field), str):
                 raise DataError(f"The {field} of a class must be text, not {getattr(self, field)!r}; mend it.")
-        if not self.name.strip() or self.name != self.name.strip() or not self.name.isprintable():
+        if not self.name.strip():
+            raise DataError("A class has an empty name; name every class, without a comma too many.")
+        if self.name != self.name.strip() or not self.name.isprintable():
             raise DataError(
                 f"{self.name!r} is no name for a class; use printable text without blanks at its start or end."
             )

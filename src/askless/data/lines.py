@@ -13,5 +13,7 @@ def read_lines(path: Path) -> tuple[str, ...]:
     """
     try:
         return tuple(line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path.") from error
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} cannot be read ({error}); save it as text in UTF-8.") from error

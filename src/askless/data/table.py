@@ -6,6 +6,7 @@ Items, annotators and classes are whatever the table names them; inside they are
 import csv
 import errno
 import os
+import reprlib
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +29,9 @@ ROWS_PER_CHUNK = 256
 
 ROWS_PER_BATCH = 65536
 """Of Parquet, which comes as columns."""
+
+MOST_NAMED = 10
+"""Columns in a message."""
 
 Chunk: TypeAlias = tuple[Sequence[Any], ...]
 
@@ -251,7 +255,8 @@ def _positions(header: Sequence[str], wanted: Iterable[tuple[str, ...]], source:
     for allowed in wanted:
         there = [position for position, name in enumerate(header) if name.strip() in allowed]
         if len(there) != 1:
-            came = ", ".join(repr(name) for name in header) or "none"
+            came = ", ".join(map(reprlib.repr, header[:MOST_NAMED])) or "none"
+            came += f" and {len(header) - MOST_NAMED} more" if header[MOST_NAMED:] else ""
             wish = " or ".join(repr(name) for name in allowed)
             raise DataError(f"{source} needs exactly one column {wish}, but its columns are {came}; rename them.")
         found.append(there[0])
@@ -293,6 +298,8 @@ def _read_csv(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file)
         header = next(reader, [])
+        if header and header[0].lstrip().startswith(("{", "[")):
+            raise DataError(f"{path} is no CSV or Parquet table, it looks like JSON; save it as one of these.")
         pick = itemgetter(*_positions(header, wanted, str(path)))
         rows = filter(None, reader)
         n_rows = 0
