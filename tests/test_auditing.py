@@ -207,12 +207,52 @@ def test_a_budget_ends_an_audit() -> None:
     assert ended["verdict"] == "open"
 
 
-def test_new_settings_end_an_audit(auditing: Campaign) -> None:
-    auditing.change(batch_size=2)
+UNIMPORTANT = {
+    "batch_size": 2,
+    "lease_seconds": 50.0,
+    "budget": 500,
+    "annotators.prices": {"ann": 2.0},
+    "annotators.gold_rate": 0.3,
+    "sampler.max_per_annotator": 500,
+}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"sampler.max_per_item": 2}, {"max_risk": 0.05}, {"promise.target_accuracy": 0.85}, {"budget": 1}]
+)
+def test_settings_that_it_stands_on_end_an_audit(auditing: Campaign, settings: dict[str, Any]) -> None:
+    auditing.change(**settings)
     assert not is_auditing(auditing)
     drive(auditing, answers, is_auditing)
-    assert len(auditing.ask(["auditor"])[0].items) == 2
-    assert len(of_kind(auditing, Kind.AUDITING)) == 2
+    if "budget" in settings:
+        assert auditing.stopped == "budget"
+    else:
+        assert len(of_kind(auditing, Kind.AUDITING)) == 2
+
+
+@pytest.mark.parametrize("key", UNIMPORTANT)
+def test_other_settings_leave_an_audit_and_a_kept_promise_alone(auditing: Campaign, key: str) -> None:
+    """An audit that is thrown away takes four fifths of alpha with it."""
+    auditing.change(**{key: UNIMPORTANT[key]})
+    assert is_auditing(auditing)
+    assert len(auditing.ask(["auditor"])[0].items) == auditing.config.batch_size
+    for batch in auditing.leased():
+        auditing.release(batch.id)
+    drive(auditing, answers)
+    assert len(of_kind(auditing, Kind.AUDITING)) == 1
+    before = auditing.estimate
+    auditing.change(**{key: None if key == "budget" else UNIMPORTANT[key], "annotators.prices": {"bob": 3.0}})
+    auditing.refresh()
+    assert auditing.stopped == "promise_kept"
+    np.testing.assert_array_equal(auditing.estimate.posterior, before.posterior)
+    auditing.change(promise={"target_accuracy": 0.9})
+    assert auditing.stopped is None
+
+
+def test_in_an_old_log_any_new_setting_ends_an_audit(auditing: Campaign) -> None:
+    with auditing._journal.writing() as (_, append):
+        append(Kind.CHANGED, payload={"config": auditing.config.model_dump(mode="json")})
+    assert not is_auditing(auditing)
 
 
 def test_a_ban_ends_an_audit_and_takes_the_labels_back(auditing: Campaign) -> None:
@@ -244,6 +284,8 @@ def test_a_forecast_comes_with_the_third_refresh() -> None:
     assert made
     assert campaign.status().n_annotations <= made.low <= made.n_answers <= made.high
     campaign.change(budget=made.n_answers - 1)
+    assert campaign.forecast().n_answers == made.n_answers - 1  # type: ignore[union-attr]
+    campaign.change(max_risk=0.2)
     assert campaign.forecast() is None  # other settings, other refreshes
     plain = create(prototypes=PROTOTYPES, budget=21)
     drive(plain, answers, lambda campaign: campaign.n_refreshes == 4)
