@@ -27,7 +27,6 @@ from scipy.stats import binomtest, hypergeom
 from threadpoolctl import threadpool_limits
 
 from askless.config import compose
-from askless.core.audit import FIRST_TRUST
 from askless.core.bets import Stratum
 from askless.core.forecast import forecast, until_promised
 from askless.core.promise import Terms, allowed_wrong, alpha_of
@@ -126,7 +125,7 @@ def judge_forecast(campaign: dict[str, Any], target: float, confidence: float) -
     history = [(row["n_annotations"], row["mean_risk"]) for row in seen]
     n_items = campaign["n_items"]
     strata = (Stratum(n_items, history[-1][1], 1.0),)
-    terms = Terms(n_items, target, strata, FIRST_TRUST, alpha_of(0, confidence), n_items // 2)
+    terms = Terms(n_items, target, strata, 1.0, alpha_of(0, confidence), n_items // 2)
     made = forecast(history, until_promised(terms))
     if made is None:
         return None

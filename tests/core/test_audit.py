@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from askless.core.audit import (
-    FIRST_TRUST,
     MIN_THRESHOLD,
     PROGRESS,
     Verdict,
@@ -84,7 +83,7 @@ def test_no_verdict_but_kept_follows_from_bounds_that_reach_the_target() -> None
 
 
 def test_trust_moves_from_a_guess_to_what_was_found() -> None:
-    assert trust(0, 0) == FIRST_TRUST
+    assert trust(0, 0) == 1
     assert trust(200, 100) == pytest.approx(2, abs=0.05)
     assert trust(0, 50) < 0.1
 

@@ -15,8 +15,6 @@ ROUNDS_AHEAD = (1, 2, 4, 8, 16)
 N_TREND = 5
 """So many refreshes tell how fast the risk falls."""
 
-FIRST_TRUST = 1.0
-
 PSEUDO_WRONG = 2.0
 """A believed share of wrong labels counts as much as an audit that found so many wrong ones."""
 
@@ -44,8 +42,8 @@ class Verdict(StrEnum):
 
 def trust(n_wrong: int, n_expected: float) -> float:
     """By what factor more labels are wrong than is believed, after audits that found `n_wrong`, where the belief was
-    `n_expected`. Before any it is `FIRST_TRUST`."""
-    return (n_wrong + FIRST_TRUST * PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
+    `n_expected`. Before any it is 1."""
+    return (n_wrong + PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
 
 
 def begins(
