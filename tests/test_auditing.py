@@ -1,12 +1,16 @@
 """A campaign that promises the accuracy of its set: who is asked what, what stays as it is, and how it ends."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import askless.auditing
 from askless.campaign import Campaign
+from askless.core.bets import Draws
+from askless.core.promise import Terms, bound_accuracy
 from askless.core.risk import ItemStatus
 from askless.store.entries import Kind
 from askless.types import Answer, Batch, SkipReason
@@ -125,6 +129,26 @@ def test_while_an_audit_is_under_way_only_auditors_are_asked_and_nothing_moves(a
     others = np.setdiff1d(np.arange(N), batch.items)
     np.testing.assert_array_equal(auditing.estimate.posterior[others], before.posterior[others])
     assert auditing.estimate.label[list(batch.items)].tolist() == [answer.label for answer in said]
+
+
+def test_the_bound_of_an_audit_is_computed_once_for_each_answer(
+    auditing: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def counted(terms: Terms, draws: Draws, n_unsettled: int) -> tuple[float, float]:
+        looked.append(len(draws))
+        return bound_accuracy(terms, draws, n_unsettled)
+
+    monkeypatch.setattr(askless.auditing, "bound_accuracy", counted)
+    (batch,) = auditing.ask(["auditor"])
+    for n, answer in enumerate(wrong(batch)):
+        auditing.tell(batch.id, [replace(answer, id=bytes([n]) * 16)])
+        assert auditing.status().promise == auditing.status().promise
+    assert looked == [1, 2, 3, 4]
+    assert auditing.undo("auditor", bytes([3]) * 16)
+    auditing.tell(batch.id, [replace(answers(batch)[3], id=bytes([9]) * 16)])  # as many draws, another answer
+    assert looked == [1, 2, 3, 4, 4]
 
 
 def test_two_auditors_share_an_audit() -> None:

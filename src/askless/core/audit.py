@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 
 from askless.core.bets import Draws
-from askless.core.promise import Terms, bound_accuracy, expect_audits
+from askless.core.promise import Terms, expect_audits
 from askless.types import BoolArray, FloatArray
 
 ROUNDS_AHEAD = (1, 2, 4, 8, 16)
@@ -74,17 +74,18 @@ def begins(
     return all(needed <= n * n_per_round + expect_audits(terms, fall**n) for n in ROUNDS_AHEAD)
 
 
-def judge(terms: Terms, draws: Draws, n_unsettled: int, *, can_improve: bool) -> Verdict:
+def judge(terms: Terms, draws: Draws, n_unsettled: int, low: float, *, can_improve: bool) -> Verdict:
     """What to make of an audit so far.
 
     Args:
         terms, draws, n_unsettled: see `promise.bound_accuracy`.
+        low: the lowest accuracy, from there.
         can_improve: whether there is anything left to ask of others.
 
     An audit is given up if it would take too long even if the share of wrong labels were two standard errors lower than
     it looks: what it has shown so far is lost then, and the next one may spend less.
     """
-    if bound_accuracy(terms, draws, n_unsettled)[0] >= terms.target_accuracy:
+    if low >= terms.target_accuracy:
         return Verdict.KEPT
     n_seen = draws.n_wrong + PSEUDO_WRONG
     n_expected = expected_wrong(terms, draws) * terms.trust + PSEUDO_WRONG
