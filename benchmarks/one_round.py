@@ -7,7 +7,7 @@ disk, the inference, the estimate's file, the measurements. Gaussian class clust
 prototypes a class, the exact preset, seed 0, one process, with as many threads as OMP_NUM_THREADS says, else cores.
 CPU seconds, all threads together, and seconds on the wall, which mean something only while nobody else uses the
 machine. The figures of the paper's code (commit 8d02da8) are from this project's study of it, taken on an idle machine
-of this kind, on one thread, where its wall time is its CPU time.
+of this kind, on one thread, where its wall time is its CPU time; published_round.py measures both by turns.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -49,6 +50,14 @@ class Case:
 
 
 CASES = (Case(20_000, 2048, 1.2, 23.8, 6.4), Case(100_000, 256, 0.52, 128.5, 2.7))
+SETTINGS = [
+    "learner_method=efficient_annotation",
+    "simulation=uniform",
+    "batch_size=40",
+    "n_batches=50",
+    "max_risk=0",
+    "seed=0",
+]
 LOADER_SECONDS = 48  # what the paper's code adds by default, with two processes that load data
 
 
@@ -67,16 +76,26 @@ FIT = "fit of the head"
 
 
 class Stopwatch:
-    """CPU seconds and seconds on the wall by part."""
+    """CPU seconds and seconds on the wall by part, without the parts that are timed within it."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, FloatArray] = defaultdict(lambda: np.zeros(2))
+        self._within = np.zeros(2)
 
     @contextmanager
     def time(self, part: str) -> Iterator[None]:
-        start = _now()
+        outside, self._within, start = self._within, np.zeros(2), _now()
         yield
-        self.seconds[part] += _now() - start
+        spent = _now() - start
+        self.seconds[part] += spent - self._within
+        self._within = outside + spent
+
+    def timed(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            with self.time(part):
+                return function(*arguments, **named)
+
+        return timed
 
 
 def _now() -> FloatArray:
@@ -86,7 +105,7 @@ def _now() -> FloatArray:
 def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> Iterator[dict[str, FloatArray]]:
     for _ in range(n_rounds):
         watch = Stopwatch()
-        with mock.patch.object(machine, "train", _timed(watch, machine.train)):
+        with mock.patch.object(machine, "train", watch.timed(FIT, machine.train)):
             with watch.time("ask"):
                 batches = campaign.ask(crowd.available())
             with watch.time("answer and tell"), campaign.transaction():
@@ -96,16 +115,7 @@ def rounds(campaign: Campaign, crowd: Crowd, source: Source, n_rounds: int) -> I
                 campaign.refresh()
             with watch.time("measure"):
                 measure(campaign, source)
-        watch.seconds["refresh"] -= watch.seconds[FIT]
         yield watch.seconds
-
-
-def _timed(watch: Stopwatch, train: Callable[..., None]) -> Callable[..., None]:
-    def timed(*arguments: object) -> None:
-        with watch.time(FIT):
-            train(*arguments)
-
-    return timed
 
 
 def annotate(campaign: Campaign, crowd: Crowd, n_annotations: int) -> None:
@@ -116,8 +126,10 @@ def annotate(campaign: Campaign, crowd: Crowd, n_annotations: int) -> None:
                 campaign.tell(batch.id, crowd.answer(batch))
 
 
-def run(case: Case, config: SimulationConfig, n_rounds: int) -> None:
-    source = make_source(case)
+def case_rounds(
+    source: Source, config: SimulationConfig, n_annotations: int, n_rounds: int
+) -> Iterator[dict[str, FloatArray]]:
+    """Seconds by part of each round of a new campaign that has so many annotations before the first."""
     crowd = make_crowd(config, source)
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign.create(
@@ -131,9 +143,14 @@ def run(case: Case, config: SimulationConfig, n_rounds: int) -> None:
         )
         with closing(campaign):
             campaign.refresh()
-            annotate(campaign, crowd, int(case.annotations_per_item * case.n_items))
+            annotate(campaign, crowd, n_annotations)
             campaign.refresh()
-            taken = list(rounds(campaign, crowd, source, n_rounds))
+            yield from rounds(campaign, crowd, source, n_rounds)
+
+
+def run(case: Case, config: SimulationConfig, n_rounds: int) -> None:
+    n_annotations = int(case.annotations_per_item * case.n_items)
+    taken = list(case_rounds(make_source(case), config, n_annotations, n_rounds))
     print(f"\n{case.n_items} items x {case.n_dimensions}, {case.annotations_per_item} annotations per item")
     print(f"  {'':18}      CPU     wall")
     for part in taken[0]:
@@ -156,11 +173,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7, help="the median of so many is printed")
     arguments = parser.parse_args()
-    settings = ["learner_method=efficient_annotation", "simulation=uniform", "batch_size=40", "n_batches=50"]
-    config = compose([*settings, "max_risk=0", "seed=0"])
     print(f"{platform.machine()}, {os.cpu_count()} cores, numpy {np.__version__}; seconds, median of rounds")
     for case in CASES:
-        run(case, config, arguments.rounds)
+        run(case, compose(SETTINGS), arguments.rounds)
 
 
 if __name__ == "__main__":

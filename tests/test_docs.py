@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,8 @@ def test_the_commands_about_promises_run(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def end_serving_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As by Ctrl-C, as soon as the links are printed."""
+    """As by Ctrl-C, as soon as the links are printed; at a port that nobody else has."""
+    monkeypatch.setattr("askless.server.serve._listen", lambda host, port: socket.create_server((host, 0)))
     monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: os.kill(os.getpid(), signal.SIGINT))
 
 

@@ -8,9 +8,9 @@ from hashlib import blake2b
 
 import numpy as np
 
-from askless.core.blocks import side_by_side
 from askless.core.infer import infer
 from askless.core.learner import Learner, NetworkMaker
+from askless.cores import side_by_side
 from askless.randomness import generator
 from askless.settings import CampaignConfig
 from askless.store.entries import Entry

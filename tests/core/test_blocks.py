@@ -1,6 +1,9 @@
 """Blocks side by side: every row once, errors come through, and results that do not know how many cores there were."""
 
+import multiprocessing
+import os
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -8,9 +11,10 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from askless.core import aggregate
-from askless.core.blocks import MIN_TASKS, NUMBERS_PER_BLOCK, blocks, for_each, side_by_side
+from askless.core.blocks import MIN_TASKS, NUMBERS_PER_BLOCK, blocks, for_each
 from askless.core.normalise import normalise
 from askless.core.tanh_network import TanhNetwork
+from askless.cores import side_by_side
 from askless.metrics import rank_of_truth
 from askless.settings import AggregatorSettings, LearnerSettings
 from askless.types import Annotations, FloatArray
@@ -72,6 +76,53 @@ def test_blas_keeps_to_one_thread_inside_and_no_longer() -> None:
         with side_by_side():
             assert {library.num_threads for library in BLAS.lib_controllers} == {1}
         assert {library.num_threads for library in BLAS.lib_controllers} == {2}
+
+
+def test_two_threads_take_turns() -> None:
+    n_inside, most = 0, 0
+
+    def compute() -> None:
+        nonlocal n_inside, most
+        with side_by_side(), side_by_side():
+            n_inside += 1
+            most = max(most, n_inside)
+            time.sleep(0.02)
+            n_inside -= 1
+
+    threads = [threading.Thread(target=compute) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert most == 1
+
+
+def test_after_an_error_nothing_goes_on() -> None:
+    both, done = threading.Barrier(2, timeout=30), []
+
+    def do(task: int) -> None:
+        if task < 2:
+            both.wait()
+        if threading.current_thread() is threading.main_thread():
+            raise ValueError("no more")
+        time.sleep(0.05)
+        done.append(task)
+
+    with BLAS.limit(limits=2), side_by_side():
+        with pytest.raises(ValueError, match="no more"):
+            for_each(range(50), do)
+        n_done = len(done)
+        time.sleep(0.2)
+        assert n_done == len(done) < 5
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_no_helpers() -> None:
+    with BLAS.limit(limits=2), side_by_side():
+        child = multiprocessing.get_context("fork").Process(target=for_each, args=(range(100), abs))
+        child.start()
+        child.join(30)
+        assert child.exitcode == 0
 
 
 N, K, D = 4000, 60, 30

@@ -45,7 +45,7 @@ class Forecast:
 
 
 def forecast(history: Sequence[tuple[int, float]], rest: Callable[[float], float]) -> Forecast | None:
-    """None while there are too few refreshes, or the risk does not fall.
+    """None while there are too few refreshes, no answers between them, or the risk does not fall.
 
     Args:
         history: labels so far and mean risk, after each refresh.
@@ -55,6 +55,8 @@ def forecast(history: Sequence[tuple[int, float]], rest: Callable[[float], float
     if len(history) < MIN_REFRESHES:
         return None
     n_answers, risk = np.array(history, dtype=np.float64).T
+    if n_answers[-1] == n_answers[0]:
+        return None
     level = risk**POWER
     slope = np.polynomial.Polynomial.fit(n_answers, level, 1, domain=[]).coef[1]
     if slope * (n_answers[-1] - n_answers[0]) >= -MIN_FALL * level[0]:

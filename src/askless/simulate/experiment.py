@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from askless.campaign import Campaign
-from askless.core.blocks import side_by_side
 from askless.core.risk import ItemStatus, StopReason
+from askless.cores import side_by_side
 from askless.metrics import accuracy_metrics, precision
 from askless.simulate.crowd import Crowd
 from askless.simulate.sources import Source
