@@ -119,7 +119,10 @@ def fewest(campaign: dict[str, Any], target: float, confidence: float) -> float:
 
 
 def judge_forecast(campaign: dict[str, Any], target: float, confidence: float) -> tuple[bool, bool] | None:
-    """Whether a forecast of the whole cost at a third of the way was within 20 %, and its interval right."""
+    """Whether a forecast of the whole cost at a third of the way was within 20 %, and its interval right.
+
+    Rows hold the mean risk only, so that the audit to come is of one stratum; `Campaign.forecast` has strata by risk.
+    """
     real = campaign["n_annotations"]
     seen = [row for row in campaign["rows"] if row["n_annotations"] <= real / 3]
     history = [(row["n_annotations"], row["mean_risk"]) for row in seen]
