@@ -225,6 +225,19 @@ def test_a_campaign_that_nobody_has_answered_claims_nothing(tmp_path: Path) -> N
     assert after == before
 
 
+def test_without_an_estimate_nothing_is_claimed_of_the_answers(folder: Path) -> None:
+    for kept in folder.glob("log.db.estimate-*.npz"):
+        kept.unlink()
+    told = run("status", folder)
+    assert (told["n_answers"], told["accuracy"]["estimated"], told["cost"]["n_to_come"]) == (36, None, None)
+    text = say("status", folder)
+    assert "images       22; which are finished, the first inference says" in text
+    assert "accuracy     - (Nothing yet: nothing has been inferred from the answers that there are.)" in text
+    assert f"from the answers yet; do so by askless serve {folder}, or askless rebuild {folder}" in text
+    say("rebuild", folder)
+    assert "0 changes not yet inferred" in say("status", folder)
+
+
 def test_looking_leaves_the_log_as_it_is(folder: Path) -> None:
     before = read_file(folder / "log.db")
     for command in ("status", "annotators", "invite"):

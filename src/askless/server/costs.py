@@ -26,7 +26,8 @@ def cost_of(campaign: Campaign, status: Status, page: PageSettings, n_of: Mappin
     n_finished, n_open = status.n_confident + status.n_exhausted, 0 if status.stopped else status.n_open
     n_to_come = insight.forecast(status.n_annotations, n_finished, n_open, n_left)
     n_low = n_high = None
-    if made := None if status.stopped else campaign.forecast():
+    is_foreseen = not status.stopped and campaign.estimate.upto > 0
+    if made := campaign.forecast() if is_foreseen else None:
         n_to_come, n_low, n_high = (
             _at_most(max(n - status.n_annotations, 0), n_left) for n in (made.n_answers, made.low, made.high)
         )

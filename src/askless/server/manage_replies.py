@@ -54,9 +54,9 @@ class Cost(BaseModel):
 
 
 class Accuracy(BaseModel):
-    """What share of the labels is right. `rests_on` says in words who believes that."""
+    """What share of the labels is right; none before the first inference. `rests_on` says in words who believes that."""
 
-    estimated: float
+    estimated: float | None
     gold: Share | None
     rests_on: str
 
