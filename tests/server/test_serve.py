@@ -106,6 +106,11 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["serve", str(folder), "--port", str(port)])
     assert isinstance(result.exception, ConfigError)
     assert f"http://127.0.0.1:{port}" in str(result.exception)
+    with closing(LiveCampaign(folder)), closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        result = CliRunner().invoke(app, ["serve", str(folder), "--port", str(taken.getsockname()[1])])
+        assert isinstance(result.exception, ServedError), "who has it comes before the port"
+        nowhere = CliRunner().invoke(app, ["serve", str(tmp_path / "no"), "--port", str(taken.getsockname()[1])])
+        assert isinstance(nowhere.exception, DataError)
     LiveCampaign(folder).close()
 
 

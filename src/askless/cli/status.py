@@ -36,9 +36,10 @@ def _lines(summary: dict[str, Any], campaign: Path) -> list[tuple[str, str]]:
     )
     people = counted(summary["n_annotators"], "person", "people")
     reason = f" ({summary['reason']})" if summary["reason"] else ""
+    pace = "" if summary["per_hour"] is None else f", {summary['per_hour']:.0f} an hour"
     lines = [
         ("state", summary["state"] + reason),
-        ("answers", f"{summary['n_answers']} by {people}, {summary['per_hour']:.0f} an hour"),
+        ("answers", f"{summary['n_answers']} by {people}{pace}"),
         ("images", f"{images['total']}; which are finished, the first inference says" if is_to_infer else standing),
     ]
     if cost["n_to_come"] and not summary["reason"]:

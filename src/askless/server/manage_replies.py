@@ -87,7 +87,7 @@ class Summary(Reply):
     n_skips: int
     n_annotators: int
     n_active: int
-    per_hour: float
+    per_hour: float | None
     last_answer: float | None
     cost: Cost
     accuracy: Accuracy

@@ -49,6 +49,8 @@ MORE = (
 )
 HOUR = 3600
 ACTIVE_SECONDS = 600
+LEAST_MINUTES = 5
+"""Of fewer minutes with answers no rate is told."""
 
 
 class Overview:
@@ -71,7 +73,7 @@ class Overview:
             n_skips = sum(person.n_skips for person in tally.people)
             n_of = {person.name: person.n_labels for person in tally.people}
             times = [person.last for person in tally.people if person.last is not None]
-            minutes = min(int(now // 60) - min(tally.per_minute) + 1, 60) if tally.per_minute else 60
+            minutes = min(int(now // 60) - min(tally.per_minute) + 1, 60) if tally.per_minute else 0
             gold = self._gold(tally)
         config = campaign.config
         return Summary(
@@ -90,7 +92,7 @@ class Overview:
             n_skips=n_skips,
             n_annotators=len(times),
             n_active=sum(now - last < ACTIVE_SECONDS for last in times),
-            per_hour=n_last_hour * 60 / minutes,
+            per_hour=n_last_hour * 60 / minutes if minutes >= LEAST_MINUTES else None,
             last_answer=max(times, default=None),
             cost=cost_of(campaign, status, page, n_of),
             accuracy=Accuracy(

@@ -76,7 +76,7 @@ function figures(summary) {
   const skips = summary.n_skips ? several(summary.n_skips, "skip") : "";
   return [
     figure("Answers", count(summary.n_answers), [perImage, skips], "answers"),
-    figure("Per hour", count(summary.per_hour), [several(summary.n_annotators, "annotator")]),
+    figure("Per hour", summary.per_hour === null ? "–" : count(summary.per_hour), [several(summary.n_annotators, "annotator")]),
     figure("Still to come", cost.n_to_come ? `≈ ${count(cost.n_to_come)}` : (cost.n_to_come ?? "–"), [
       cost.price && cost.to_come ? `≈ ${money(cost.to_come, cost.currency)}` : "",
       cost.budget === null ? "no budget set" : `budget ${count(cost.budget)}`,
