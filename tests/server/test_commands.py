@@ -81,7 +81,9 @@ def test_invite_list_and_revoke(campaign: Path) -> None:
     eve, joe = run("invite", campaign, "eve", "joe", "--days", "7")
     assert (eve["name"], eve["role"], eve["is_revoked"]) == ("eve", "annotator", False)
     assert urlsplit(eve["link"])[:3] in (("https", "label.example", "/"), ("http", "127.0.0.1:8000", "/"))
-    assert "/manage#" in say("invite", campaign, "boss", "--role", "viewer", "--qr")
+    boss = say("invite", campaign, "boss", "--role", "viewer", "--qr")
+    assert "/manage#" in boss
+    assert "boss's link is good until 20" in boss
     assert "█" in say("invite", campaign, "guest", "--qr")
     assert [one["name"] for one in run("invite", campaign, "--revoke", joe["id"]) if one["is_revoked"]] == ["joe"]
     lines = say("invite", campaign).splitlines()

@@ -21,9 +21,10 @@ from askless.cli import quickstart as quickstart_module
 from askless.cli.browser import has_display
 from askless.data.folder import CampaignFolder
 from askless.data.serving import find_server
-from askless.errors import ConfigError
+from askless.errors import ConfigError, DataError
 from askless.server.live import LiveCampaign
 from askless.server.serve import is_own, serve
+from askless.workspace import ServedError
 from served_campaign import draw, make_campaign
 from server_process import TABLES, started
 
@@ -175,6 +176,8 @@ def test_quickstart_prints_links_and_opens_a_browser(tmp_path: Path, monkeypatch
     monkeypatch.setattr(quickstart_module, "has_display", lambda: True)
     output = serve_once("quickstart", "photos", "--classes", "a,b", "--qr", monkeypatch=monkeypatch)
     assert output.count("http://127.0.0.1") == 4
+    assert "good until you take it back" in output
+    assert "3 items, 2 classes and `other`." in output
     assert "█" in output
     assert len(opened) == 1
     (link,) = re.findall(r"0; url=(http://[^ \"]+/manage#[^\"]+)\"", opened[0])

@@ -54,7 +54,7 @@ class Cost(BaseModel):
 
 
 class Accuracy(BaseModel):
-    """What share of the labels is right; none before the first inference. `rests_on` says in words who believes that."""
+    """What share of the labels is right, none before an inference; `rests_on` says in words who believes that."""
 
     estimated: float | None
     gold: Share | None
