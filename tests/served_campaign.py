@@ -1,6 +1,7 @@
 """Campaign folders with drawn pictures, served on a free port of this machine."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw
 from askless.data.check import make_thumbnails
 from askless.data.folder import CampaignFolder
 from askless.data.item_table import ItemRow, to_csv
+from askless.data.serving import Server, announce
 from askless.server.app import create_app
 from askless.server.live import LiveCampaign
 
@@ -95,3 +97,12 @@ def serving(live: LiveCampaign) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def announced(live: LiveCampaign, pid: int = 0, public_url: str = "https://label.example/") -> Iterator[Server]:
+    """Served and announced meanwhile, as if by a process of its own."""
+    with serving(live) as url:
+        server = Server(url, public_url, pid or os.getpid(), live.own_token)
+        with announce(live.place, server):
+            yield server

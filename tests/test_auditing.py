@@ -1,12 +1,16 @@
 """A campaign that promises the accuracy of its set: who is asked what, what stays as it is, and how it ends."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import askless.auditing
 from askless.campaign import Campaign
+from askless.core.bets import Draws
+from askless.core.promise import Terms, bound_accuracy
 from askless.core.risk import ItemStatus
 from askless.store.entries import Kind
 from askless.types import Answer, Batch, SkipReason
@@ -127,6 +131,26 @@ def test_while_an_audit_is_under_way_only_auditors_are_asked_and_nothing_moves(a
     assert auditing.estimate.label[list(batch.items)].tolist() == [answer.label for answer in said]
 
 
+def test_the_bound_of_an_audit_is_computed_once_for_each_answer(
+    auditing: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+
+    def counted(terms: Terms, draws: Draws, n_unsettled: int) -> tuple[float, float]:
+        looked.append(len(draws))
+        return bound_accuracy(terms, draws, n_unsettled)
+
+    monkeypatch.setattr(askless.auditing, "bound_accuracy", counted)
+    (batch,) = auditing.ask(["auditor"])
+    for n, answer in enumerate(wrong(batch)):
+        auditing.tell(batch.id, [replace(answer, id=bytes([n]) * 16)])
+        assert auditing.status().promise == auditing.status().promise
+    assert looked == [1, 2, 3, 4]
+    assert auditing.undo("auditor", bytes([3]) * 16)
+    auditing.tell(batch.id, [replace(answers(batch)[3], id=bytes([9]) * 16)])  # as many draws, another answer
+    assert looked == [1, 2, 3, 4, 4]
+
+
 def test_two_auditors_share_an_audit() -> None:
     campaign = make(promise={"auditors": ("auditor", "bob")})
     drive(campaign, answers, is_auditing)
@@ -207,12 +231,52 @@ def test_a_budget_ends_an_audit() -> None:
     assert ended["verdict"] == "open"
 
 
-def test_new_settings_end_an_audit(auditing: Campaign) -> None:
-    auditing.change(batch_size=2)
+UNIMPORTANT = {
+    "batch_size": 2,
+    "lease_seconds": 50.0,
+    "budget": 500,
+    "annotators.prices": {"ann": 2.0},
+    "annotators.gold_rate": 0.3,
+    "sampler.max_per_annotator": 500,
+}
+
+
+@pytest.mark.parametrize(
+    "settings", [{"sampler.max_per_item": 2}, {"max_risk": 0.05}, {"promise.target_accuracy": 0.85}, {"budget": 1}]
+)
+def test_settings_that_it_stands_on_end_an_audit(auditing: Campaign, settings: dict[str, Any]) -> None:
+    auditing.change(**settings)
     assert not is_auditing(auditing)
     drive(auditing, answers, is_auditing)
-    assert len(auditing.ask(["auditor"])[0].items) == 2
-    assert len(of_kind(auditing, Kind.AUDITING)) == 2
+    if "budget" in settings:
+        assert auditing.stopped == "budget"
+    else:
+        assert len(of_kind(auditing, Kind.AUDITING)) == 2
+
+
+@pytest.mark.parametrize("key", UNIMPORTANT)
+def test_other_settings_leave_an_audit_and_a_kept_promise_alone(auditing: Campaign, key: str) -> None:
+    """An audit that is thrown away takes four fifths of alpha with it."""
+    auditing.change(**{key: UNIMPORTANT[key]})
+    assert is_auditing(auditing)
+    assert len(auditing.ask(["auditor"])[0].items) == auditing.config.batch_size
+    for batch in auditing.leased():
+        auditing.release(batch.id)
+    drive(auditing, answers)
+    assert len(of_kind(auditing, Kind.AUDITING)) == 1
+    before = auditing.estimate
+    auditing.change(**{key: None if key == "budget" else UNIMPORTANT[key], "annotators.prices": {"bob": 3.0}})
+    auditing.refresh()
+    assert auditing.stopped == "promise_kept"
+    np.testing.assert_array_equal(auditing.estimate.posterior, before.posterior)
+    auditing.change(promise={"target_accuracy": 0.9})
+    assert auditing.stopped is None
+
+
+def test_in_an_old_log_any_new_setting_ends_an_audit(auditing: Campaign) -> None:
+    with auditing._journal.writing() as (_, append):
+        append(Kind.CHANGED, payload={"config": auditing.config.model_dump(mode="json")})
+    assert not is_auditing(auditing)
 
 
 def test_a_ban_ends_an_audit_and_takes_the_labels_back(auditing: Campaign) -> None:
@@ -244,6 +308,8 @@ def test_a_forecast_comes_with_the_third_refresh() -> None:
     assert made
     assert campaign.status().n_annotations <= made.low <= made.n_answers <= made.high
     campaign.change(budget=made.n_answers - 1)
+    assert campaign.forecast().n_answers == made.n_answers - 1  # type: ignore[union-attr]
+    campaign.change(max_risk=0.2)
     assert campaign.forecast() is None  # other settings, other refreshes
     plain = create(prototypes=PROTOTYPES, budget=21)
     drive(plain, answers, lambda campaign: campaign.n_refreshes == 4)

@@ -203,3 +203,44 @@ def test_backups_that_cannot_be_made(place: CampaignFolder, tmp_path: Path) -> N
         back_up(place, tmp_path / "x.tar")
     assert sorted(path.name for path in tmp_path.glob("*.tar")) == ["there.tar"]
     assert not list(tmp_path.glob(".askless-backup-*"))
+
+
+OTHER_STORE = "postgresql://askless@127.0.0.1/askless?schema=birds"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (f'format = 1\nstore = "{OTHER_STORE}" # there\n[page]\n', "format = 1\n[page]\n"),
+        ('[page]\ntitle = """\nstore = 3\n"""\n', '[page]\ntitle = """\nstore = 3\n"""\n'),
+    ],
+)
+def test_the_settings_of_a_backup_name_no_store(
+    before: str, after: str, place: CampaignFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("askless.backup.copy_log", lambda store, copy: shutil.copy(place.log, copy))
+    place.settings.write_text(before)
+    back_up(place, tmp_path / "x.tar")
+    with tarfile.open(tmp_path / "x.tar") as tar:
+        file = tar.extractfile("askless.toml")
+        assert file is not None
+        assert file.read().decode() == after
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        f'"store" = "{OTHER_STORE}"\n',
+        f"'store' = \"{OTHER_STORE}\"\n[page]\nstore = 3\n",
+        f'store = """\\\n{OTHER_STORE}"""\n',
+        f'title = """\nstore = 3\n"""\nstore = "{OTHER_STORE}"\n',
+    ],
+)
+def test_a_backup_never_names_the_store_that_is_in_use(
+    settings: str, place: CampaignFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("askless.backup.copy_log", lambda store, copy: shutil.copy(place.log, copy))
+    place.settings.write_text(settings)
+    with pytest.raises(StoreError, match="would still name the store"):
+        back_up(place, tmp_path / "x.tar")
+    assert list(tmp_path.iterdir()) == [place.root]

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ from typer.testing import CliRunner
 
 from askless.cli import app, embed, models, progress
 from askless.data.folder import CampaignFolder
-from askless.data.serving import Server, announce
 from askless.embed.encoder import Encoder, TextEncoder
 from askless.embed.models import MODELS
 from askless.errors import ConfigError, DataError
+from askless.server.live import LiveCampaign
 from askless.types import Float32Array
 from picture_folder import MeanColour, coloured, make_folder
+from served_campaign import announced, make_campaign
 
 
 @pytest.fixture
@@ -38,10 +40,11 @@ def test_basic_features_say_what_is_known_of_them(folder: CampaignFolder) -> Non
     assert f"The features of all 20 items are there already: {folder.features}" in out
 
 
-def test_while_it_is_served_it_says_when_they_are_taken_up(folder: CampaignFolder) -> None:
-    with announce(folder, Server("http://127.0.0.1:8000", "http://127.0.0.1:8000", 1, "token")):
+def test_while_it_is_served_it_says_when_they_are_taken_up(tmp_path: Path) -> None:
+    folder = CampaignFolder(make_campaign(tmp_path / "shapes"))
+    with closing(LiveCampaign(folder.root)) as live, announced(live) as server:
         _, err = run("embed", folder.root, "--model", "basic")
-        assert "being served at http://127.0.0.1:8000, and goes on there as it was: end serving" in err
+        assert f"being served at {server.url}, and goes on there as it was: end serving" in err
         _, err = run("embed", folder.root, "--model", "basic")
         assert "being served" not in err  # nothing is new
     _, err = run("embed", folder.root, "--model", "basic")

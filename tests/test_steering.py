@@ -410,6 +410,24 @@ class TestChange:
         assert campaign._journal.ledger.confident_history == []
         campaign.close()
 
+    def test_it_stays_stopped_by_what_its_stop_does_not_look_at(self) -> None:
+        campaign = create(budget=4)
+        batch = ask_one(campaign)
+        campaign.tell(batch.id, told(batch))
+        campaign.refresh()
+        history = campaign._journal.ledger.confident_history
+        campaign.change(max_risk=0.2, batch_size=2)
+        assert campaign.stopped == StopReason.BUDGET
+        assert campaign._journal.ledger.confident_history == history
+        campaign.change(budget=None)
+        assert campaign.stopped is None
+        campaign.stop(StopReason.FINISHED)
+        campaign.change(budget=9)
+        assert campaign.stopped == StopReason.FINISHED
+        campaign.change(max_risk=0.1)
+        assert campaign.stopped is None
+        campaign.close()
+
     @pytest.mark.parametrize(
         ("settings", "sentence"),
         [

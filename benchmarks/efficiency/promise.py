@@ -27,7 +27,6 @@ from scipy.stats import binomtest, hypergeom
 from threadpoolctl import threadpool_limits
 
 from askless.config import compose
-from askless.core.audit import FIRST_TRUST
 from askless.core.bets import Stratum
 from askless.core.forecast import forecast, until_promised
 from askless.core.promise import Terms, allowed_wrong, alpha_of
@@ -120,13 +119,16 @@ def fewest(campaign: dict[str, Any], target: float, confidence: float) -> float:
 
 
 def judge_forecast(campaign: dict[str, Any], target: float, confidence: float) -> tuple[bool, bool] | None:
-    """Whether a forecast of the whole cost at a third of the way was within 20 %, and its interval right."""
+    """Whether a forecast of the whole cost at a third of the way was within 20 %, and its interval right.
+
+    Rows hold the mean risk only, so that the audit to come is of one stratum; `Campaign.forecast` has strata by risk.
+    """
     real = campaign["n_annotations"]
     seen = [row for row in campaign["rows"] if row["n_annotations"] <= real / 3]
     history = [(row["n_annotations"], row["mean_risk"]) for row in seen]
     n_items = campaign["n_items"]
     strata = (Stratum(n_items, history[-1][1], 1.0),)
-    terms = Terms(n_items, target, strata, FIRST_TRUST, alpha_of(0, confidence), n_items // 2)
+    terms = Terms(n_items, target, strata, 1.0, alpha_of(0, confidence), n_items // 2)
     made = forecast(history, until_promised(terms))
     if made is None:
         return None

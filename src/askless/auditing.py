@@ -40,6 +40,7 @@ class Auditing:
         self._seed = seed
         self._foreseen: tuple[tuple[int, int, CampaignConfig], Forecast | None] | None = None
         self._settled: tuple[Estimate, dict[int, int], Estimate] | None = None
+        self._bounded: tuple[tuple[int, bytes, int], tuple[float, float]] | None = None
 
     def settle(self, estimate: Estimate, ledger: Ledger, config: CampaignConfig) -> Estimate:
         """The estimate with the labels that auditors have given, as sure as prototypes."""
@@ -127,11 +128,11 @@ class Auditing:
         payload = ledger.audit.payload or {}
         terms, draws = _terms_of(ledger.audit, config), self._draws(ledger.audit, label, ledger, config)
         n_unsettled = self._n_unsettled(ledger, config)
-        verdict = judge(terms, draws, n_unsettled, can_improve=payload["can_improve"])
+        low, high = self._bound(ledger.audit, draws, n_unsettled, config)
+        verdict = judge(terms, draws, n_unsettled, low, can_improve=payload["can_improve"])
         is_spent = config.budget is not None and ledger.n_given >= config.budget
         if verdict == Verdict.OPEN and not is_spent:
             return
-        low, high = bound_accuracy(terms, draws, n_unsettled)
         shown = {"n_audited": len(draws), "n_wrong": draws.n_wrong, "n_expected": expected_wrong(terms, draws)}
         found = {"verdict": verdict.value, "low": low, "high": high, "risk": payload["risk"]}
         append(Kind.AUDITED, payload=shown | found)
@@ -174,7 +175,7 @@ class Auditing:
         low, high = 0.0, 1.0
         if ledger.audit is not None:
             draws = self._draws(ledger.audit, estimate.label, ledger, config)
-            low, high = bound_accuracy(_terms_of(ledger.audit, config), draws, self._n_unsettled(ledger, config))
+            low, high = self._bound(ledger.audit, draws, self._n_unsettled(ledger, config), config)
         elif ledger.verdicts:
             payload = ledger.verdicts[-1].payload or {}
             low, high = payload["low"], payload["high"]
@@ -229,6 +230,13 @@ class Auditing:
         items = list(takewhile(said.__contains__, payload["items"]))
         stratum = payload.get("stratum", [0] * len(items))[: len(items)]
         return Draws(np.array(stratum, np.int64), np.array([said[item] != label[item] for item in items], np.bool_))
+
+    def _bound(self, audit: Entry, draws: Draws, n_unsettled: int, config: CampaignConfig) -> tuple[float, float]:
+        """What an audit has shown so far, computed once however often one looks."""
+        seen = audit.position, draws.is_wrong.tobytes(), n_unsettled
+        if self._bounded is None or self._bounded[0] != seen:
+            self._bounded = seen, bound_accuracy(_terms_of(audit, config), draws, n_unsettled)
+        return self._bounded[1]
 
     def _n_unsettled(self, ledger: Ledger, config: CampaignConfig) -> int:
         return sum(isinstance(said, SkipReason) for said in self._said(ledger, config).values())

@@ -4,6 +4,8 @@ import os
 import re
 import tarfile
 import tempfile
+import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 from askless.data.folder import CampaignFolder
@@ -11,7 +13,7 @@ from askless.errors import StoreError
 from askless.store.backup import copy_log
 
 STORE = re.compile(r"^[ \t]*store[ \t]*=.*\n?", re.MULTILINE)
-"""In an askless.toml, the line that says where the log is."""
+"""In an askless.toml, the line that says where the log is, as `askless init` writes it."""
 
 
 def back_up(place: CampaignFolder, file: Path) -> int:
@@ -28,7 +30,8 @@ def back_up(place: CampaignFolder, file: Path) -> int:
         How many bytes it has.
 
     Raises:
-        StoreError: the file is there already, or there is no campaign with a log in its folder.
+        StoreError: the file is there already, there is no campaign with a log in its folder, or its settings name their
+            store otherwise than on a line of its own.
     """
     place.read_items()  # says so where there is no campaign
     if file.exists():
@@ -40,7 +43,7 @@ def back_up(place: CampaignFolder, file: Path) -> int:
         copy, archive = Path(folder) / place.log.name, Path(folder) / "archive.tar"
         settings = Path(folder) / place.settings.name
         copy_log(place.store, copy)
-        settings.write_text(STORE.sub("", place.settings.read_text(encoding="utf-8-sig"), count=1), encoding="utf-8")
+        settings.write_text(_without_store(place.settings), encoding="utf-8")
         with archive.open("xb") as stream:
             os.chmod(archive, 0o600)  # it holds the secret
             with tarfile.open(fileobj=stream, mode="w") as tar:
@@ -50,3 +53,18 @@ def back_up(place: CampaignFolder, file: Path) -> int:
             os.fsync(stream.fileno())
         archive.rename(file)
     return file.stat().st_size
+
+
+def _without_store(settings: Path) -> str:
+    text = settings.read_text(encoding="utf-8-sig")
+    wanted = tomllib.loads(text)
+    if wanted.pop("store", None) is None:
+        return text
+    without = STORE.sub("", text, count=1)
+    with suppress(tomllib.TOMLDecodeError):
+        if tomllib.loads(without) == wanted:
+            return without
+    raise StoreError(
+        f"A backup of {settings} would still name the store, and go on there when it is restored; write store = "
+        '"postgresql://..." on one line of its own, without quotes around store.'
+    )

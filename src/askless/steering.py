@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from askless.config import change
 from askless.core.gold import Standing
-from askless.core.risk import StopReason
+from askless.core.risk import StopReason, starts_anew
 from askless.errors import ConfigError, DataError
 from askless.parts import Parts
 from askless.planning import Planner
@@ -37,7 +37,11 @@ class Steering(Reading):
             return self._change[1]
 
     def change(self, **settings: object) -> None:
-        """Other settings from now on, those of `config.CHANGEABLE`; a campaign that had stopped goes on.
+        """Other settings from now on, those of `config.CHANGEABLE`.
+
+        A campaign that had stopped goes on if the reason looks at what has changed (`core.risk.LOOKS_AT`). An audit
+        under way ends, and what it may spend of alpha is gone, by another risk, cap of an item or promise, and by a
+        budget that is spent already.
 
         For example `change(budget=500, **{"sampler.max_per_item": 5})`.
 
@@ -45,11 +49,13 @@ class Steering(Reading):
             ConfigError: a setting that inference depends on (see `Campaign.extend`), or a value that is not allowed;
                 nothing is changed then.
         """
-        with self._journal.writing() as (_, append):
+        with self._journal.writing() as (ledger, append):
             before = self.config
             after = change(before, settings)
             if after != before:
-                append(Kind.CHANGED, payload={"config": after.model_dump(mode="json")})
+                is_spent = after.budget is not None and ledger.n_given >= after.budget
+                restarts = starts_anew(ledger.stopped, before, after) or (ledger.audit is not None and is_spent)
+                append(Kind.CHANGED, payload={"config": after.model_dump(mode="json"), "restarts": restarts})
 
     def pause(self) -> None:
         """From now on nothing is handed out; answers are kept all the same."""

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +97,19 @@ def alone(place: CampaignFolder) -> Iterator[None]:
         yield
         return
     refuse_network(place.log)
-    with hold(place.serving_lock, ServedError(_who_has(place))):
+    refusal = ServedError(f"Another process is at work in {place.root}; wait for it, or end it first.")
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(place.serving_lock, refusal))
+        except ServedError:
+            server = find_server(place)
+            if server is None:
+                raise
+            raise ServedError(
+                f"{place.root} is served at {server.url} by process {server.pid}; use that, or end it first (Ctrl-C "
+                f"where it runs, or kill {server.pid})."
+            ) from None
         yield
-
-
-def _who_has(place: CampaignFolder) -> str:
-    if server := find_server(place):
-        return (
-            f"{place.root} is served at {server.url} by process {server.pid}; use that, or end it first (Ctrl-C where "
-            f"it runs, or kill {server.pid})."
-        )
-    return f"Another process is at work in {place.root}; wait for it, or end it first."
 
 
 @contextmanager

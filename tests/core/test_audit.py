@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from askless.core.audit import (
-    FIRST_TRUST,
     MIN_THRESHOLD,
     PROGRESS,
     Verdict,
@@ -60,17 +59,19 @@ def test_the_first_refresh_may_be_followed_by_an_audit() -> None:
     assert begins(make_terms(0.0), [(0, 0.0)], 100, None, can_improve=True)
 
 
+def verdict(draws: Draws, n_unsettled: int = 0, *, can_improve: bool) -> Verdict:
+    return judge(TERMS, draws, n_unsettled, bound_accuracy(TERMS, draws, n_unsettled)[0], can_improve=can_improve)
+
+
 def test_verdicts() -> None:
     needed = 260  # more than expected
-    assert judge(TERMS, make_draws(needed, round(0.01 * needed)), 0, can_improve=True) == Verdict.KEPT
-    assert judge(TERMS, make_draws(0, 0), 0, can_improve=True) == Verdict.OPEN
-    assert judge(TERMS, make_draws(10, 1), 0, can_improve=True) == Verdict.OPEN  # one mistake is no evidence
-    assert judge(TERMS, make_draws(100, 12), 0, can_improve=True) == Verdict.FAILED
-    assert judge(TERMS, make_draws(100, 40), 0, can_improve=False) == Verdict.HOPELESS
-    assert judge(TERMS, make_draws(100, 4), 0, can_improve=False) == Verdict.OPEN
-    assert (
-        judge(TERMS, make_draws(needed, 3), 200, can_improve=True) == Verdict.FAILED
-    )  # what nobody can label stays wrong
+    assert verdict(make_draws(needed, round(0.01 * needed)), can_improve=True) == Verdict.KEPT
+    assert verdict(make_draws(0, 0), can_improve=True) == Verdict.OPEN
+    assert verdict(make_draws(10, 1), can_improve=True) == Verdict.OPEN  # one mistake is no evidence
+    assert verdict(make_draws(100, 12), can_improve=True) == Verdict.FAILED
+    assert verdict(make_draws(100, 40), can_improve=False) == Verdict.HOPELESS
+    assert verdict(make_draws(100, 4), can_improve=False) == Verdict.OPEN
+    assert verdict(make_draws(needed, 3), 200, can_improve=True) == Verdict.FAILED  # what nobody can label stays wrong
 
 
 def test_no_verdict_but_kept_follows_from_bounds_that_reach_the_target() -> None:
@@ -78,13 +79,11 @@ def test_no_verdict_but_kept_follows_from_bounds_that_reach_the_target() -> None
         for n_wrong in range(0, min(n_audited + 1, 12), 2):
             is_shown = bound_accuracy(TERMS, make_draws(n_audited, n_wrong))[0] >= 0.95
             for can_improve in (True, False):
-                assert (
-                    judge(TERMS, make_draws(n_audited, n_wrong), 0, can_improve=can_improve) == Verdict.KEPT
-                ) == is_shown
+                assert (verdict(make_draws(n_audited, n_wrong), can_improve=can_improve) == Verdict.KEPT) == is_shown
 
 
 def test_trust_moves_from_a_guess_to_what_was_found() -> None:
-    assert trust(0, 0) == FIRST_TRUST
+    assert trust(0, 0) == 1
     assert trust(200, 100) == pytest.approx(2, abs=0.05)
     assert trust(0, 50) < 0.1
 

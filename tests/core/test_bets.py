@@ -197,3 +197,23 @@ def test_expected_draws() -> None:
     assert 0 < expect_draws(strata, 100, 0.04, 1.0, right) < lengths[2] - 40
     assert expect_draws(strata, 100, 0.04, 1.0, wrong) > lengths[2] - 60
     assert expect_draws((Stratum(5, 0.0, 1.0),), 1, 1e-9) == 5
+
+
+def test_bounds_are_the_same_in_whatever_blocks_bets_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    risk = rng.beta(0.4, 6, size=900)
+    stratum = stratify(risk)
+    strata = weigh(risk, stratum, 45, ALPHA)
+    order = draw(rng, np.array([s.weight for s in strata])[stratum])
+    draws = Draws(stratum[order], rng.random(900) < risk[order])
+
+    def bounds() -> list[tuple[int, int]]:
+        return [bound_wrong(strata, Draws(draws.stratum[:n], draws.is_wrong[:n]), ALPHA, 45) for n in (1, 99, 100, 250)]
+
+    kept = bounds()
+    assert kept == bounds()
+    n_computed = bets._offer.cache_info().misses
+    bound_wrong(strata, Draws(draws.stratum[:251], draws.is_wrong[:251]), ALPHA, 45)
+    assert bets._offer.cache_info().misses == n_computed + 2  # the last block of each side only
+    monkeypatch.setattr(bets, "DRAWS_PER_BLOCK", 1000)
+    assert kept == bounds()

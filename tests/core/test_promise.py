@@ -1,12 +1,14 @@
 """Bounds on the accuracy of a set, what may be spent on them, and auditors who err."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from askless.core import promise
 from askless.core.bets import Draws, Stratum
 from askless.core.promise import (
     Terms,
@@ -20,6 +22,7 @@ from askless.core.promise import (
 
 ALPHA = 0.1
 N_CAMPAIGNS = 40
+N_OVERLOOKED = 4000
 
 
 def make_terms(n_items: int, share: float = 0.05, auditor_error: float = 0.0, n_set: int | None = None) -> Terms:
@@ -55,6 +58,29 @@ def false_promises(terms: Terms, n_wrong: int, auditor_error: float) -> int:
 def test_promises_are_kept(n_wrong: int, auditor_error: float) -> None:
     terms = make_terms(200, auditor_error=auditor_error)
     assert false_promises(terms, n_wrong, auditor_error) <= N_CAMPAIGNS * ALPHA
+
+
+def test_what_auditors_overlook_is_bounded_at_all_looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bets that know the number of disagreements leave nothing to err but the bound on the wrong labels overlooked."""
+    n_items, n_wrong, n_audits, error = 1000, 50, 500, 0.1
+    terms = replace(make_terms(n_items, auditor_error=error), alpha=0.2, max_audits=0)  # the audited ones are not meant
+
+    @cache
+    def most(n_seen: int, n_found: int) -> int:
+        with monkeypatch.context() as patch:
+            patch.setattr(promise, "bound_wrong", lambda *_: (n_seen, n_seen))
+            return round(n_items * (1 - bound_accuracy(terms, make_draws(n_found, n_found))[0]))
+
+    rng = np.random.default_rng(5)
+    n_broken = 0
+    for _ in range(N_OVERLOOKED):
+        is_seen = rng.random(n_wrong) < 1 - error
+        n_drawn = np.count_nonzero(rng.random(n_wrong) < n_audits / n_items)
+        n_seen = int(is_seen.sum())
+        found = np.append(0, np.cumsum(is_seen[:n_drawn]))
+        left = n_wrong - np.arange(n_drawn + 1)
+        n_broken += any(n > most(n_seen, int(x)) for n, x in zip(left, found, strict=True))
+    assert 0 < n_broken <= promise.AUDITOR_SHARE * terms.alpha * N_OVERLOOKED
 
 
 def test_promises_that_forget_that_auditors_err_are_not_kept() -> None:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from askless.core.risk import StopReason, has_stalled, item_status, stop_reason
+from askless.config import CHANGEABLE
+from askless.core.risk import LOOKS_AT, StopReason, has_stalled, item_status, starts_anew, stop_reason
 from askless.settings import CampaignConfig, SamplerSettings
 from askless.types import Prototypes
 
@@ -95,3 +96,29 @@ def test_stop_reason(
 )
 def test_the_papers_early_stop(history: Sequence[int], n_annotations: int, per_round: int, stalled: bool) -> None:
     assert has_stalled(history, n_annotations, 100, per_round) == stalled
+
+
+def test_every_stop_stands_on_settings_that_can_change() -> None:
+    assert set(LOOKS_AT) == {None, *StopReason}
+    for settings in LOOKS_AT.values():
+        assert all(any(f"{key}.".startswith(f"{setting}.") for key in CHANGEABLE) for setting in settings)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "changed", "is_undone"),
+    [
+        (None, {"max_risk": 0.2}, True),
+        (None, {"budget": 9, "batch_size": 2}, False),
+        ("budget", {"budget": 9}, True),
+        ("finished", {"budget": 9}, False),
+        ("early_stop", {"batch_size": 2}, True),
+        ("no_annotator", {"sampler": SamplerSettings(max_per_annotator=7)}, True),
+        ("promise_kept", {"max_risk": 0.2, "budget": 9, "batch_size": 2}, False),
+    ],
+)
+def test_other_settings_undo_a_stop_that_stands_on_them(
+    stopped: str | None, changed: dict[str, object], is_undone: bool
+) -> None:
+    before = CampaignConfig()
+    assert starts_anew(stopped, before, before.model_copy(update=changed)) == is_undone
+    assert not starts_anew(stopped, before, before)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 from askless.data.folder import CampaignFolder
 from askless.errors import StoreError
+from askless.server import pictures
 from askless.server.app import create_app
 from askless.server.guard import MAX_BODY_BYTES
 from askless.server.live import LiveCampaign
@@ -312,6 +314,40 @@ def test_a_closer_look_is_as_large_as_the_original_up_to_4096_pixels(tmp_path: P
     assert site.client.get(path, headers=site.headers("bob")).status_code == 404
     assert site.client.get(path.replace("4096", "5000"), headers=site.ann).status_code == 422
     site.live.close()
+
+
+def test_who_looks_closer_while_another_does_gets_the_usual_size_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(tmp_path / "shapes", pictures=[draw(i, (1500, 1000)) for i in range(2)])
+    path, other = (f"/api/image/{one['item']}?size=4096" for one in site.hold()["batches"][0]["items"])
+    make, meanwhile = pictures._shrink, []
+
+    def look_meanwhile(image: Image.Image, size: int) -> bytes:
+        if not meanwhile:
+            look = threads.submit(site.client.get, other, headers=site.ann)
+            meanwhile.append(look.result(timeout=20))
+        return make(image, size)
+
+    monkeypatch.setattr(pictures, "_shrink", look_meanwhile)
+    with ThreadPoolExecutor(1) as threads:
+        looks = [site.client.get(path, headers=site.ann), *meanwhile, site.client.get(other, headers=site.ann)]
+    assert [Image.open(BytesIO(look.content)).width for look in looks] == [1500, 1024, 1500]
+    assert [look.headers["Cache-Control"] for look in looks[1:]] == ["no-store", "private, max-age=3600"]
+    site.live.close()
+
+
+def test_nobody_without_a_link_of_this_campaign_waits_for_the_log(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    forged = {"Authorization": f"{site.ann['Authorization']}x"}
+    groups: list[None] = []
+    transaction = site.live.campaign.transaction
+    monkeypatch.setattr(site.live.campaign, "transaction", lambda: (groups.append(None), transaction())[1])
+    for path in ("/api/batches", "/api/events"):
+        for headers in ({}, {"Authorization": "Bearer nonsense"}, forged):
+            assert site.client.post(path, json={"events": []}, headers=headers).status_code == 401
+    assert not groups
+    site.hold()
+    assert groups
 
 
 def test_a_browser_that_went_astray_gets_a_page(site: Site) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -15,15 +17,16 @@ from typer.testing import CliRunner
 from askless.campaign import Campaign
 from askless.cli import app
 from askless.data.folder import CampaignFolder
-from askless.data.serving import Server, announce, find_server
+from askless.data.serving import find_server
 from askless.errors import DataError, StoreError
 from askless.server.live import LiveCampaign
 from askless.server.reach import reach
 from askless.store.snapshot import load_estimate
 from askless.types import Answer
 from askless.workspace import ServedError, open_campaign
-from served_campaign import make_campaign, serving
+from served_campaign import announced, make_campaign
 from small_campaign import read_file
+from stores import Store
 
 
 @pytest.fixture
@@ -43,10 +46,8 @@ def campaign(folder: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     if request.param == "alone":
         yield folder
         return
-    with closing(LiveCampaign(folder)) as live, serving(live) as url:
-        token = live.links.token(live.admin())
-        with announce(live.place, Server(url, "https://label.example/", os.getpid(), token)):
-            yield folder
+    with closing(LiveCampaign(folder)) as live, announced(live):
+        yield folder
 
 
 def run(*arguments: object) -> Any:
@@ -128,33 +129,59 @@ def test_what_the_manager_refuses_is_a_sentence(campaign: Path, arguments: list[
     assert len(read_file(campaign / "log.db")) == before
 
 
-def test_who_is_gone_or_silent_is_said(folder: Path) -> None:
+def test_an_announcement_is_believed_only_if_that_very_process_answers(folder: Path) -> None:
     place = CampaignFolder(folder)
-    nobody = Server("http://127.0.0.1:9", "http://127.0.0.1:9", 1, "token")
-    with announce(place, nobody):
-        assert find_server(place) == nobody
-        assert place.serving.stat().st_mode & 0o077 == 0
-        assert run("status", folder)["n_answers"] == 36  # the lock is free: whoever was announced has been killed
-        with (
-            closing(LiveCampaign(folder)),
-            pytest.raises(StoreError, match="does not answer"),
-            reach(folder) as manager,
+    with closing(LiveCampaign(folder)) as live, announced(live) as server:
+        assert find_server(place) == server
+        (file,) = folder.glob("serving-*.json")
+        assert file.stat().st_mode & 0o077 == 0
+        content = json.loads(file.read_text())
+        with pytest.raises(ServedError, match=f"is served at {server.url} by process {os.getpid()}; use that"):
+            LiveCampaign(folder)
+        for wrong in (
+            {"url": "http://127.0.0.1:9"},
+            {"url": "nonsense"},
+            {"url": f"{server.url}/nowhere"},
+            {"token": "of another"},
+            {"token": live.links.token(live.admin())},
+            {"more": 3},
         ):
-            manager.get("/summary")
-    assert find_server(place) is None
-    with closing(LiveCampaign(folder)), pytest.raises(ServedError, match="Another process"), reach(folder):
-        pass
-    where = "is served at http://127.0.0.1:9 by process 1; use that, or end it first"
-    with closing(LiveCampaign(folder)), announce(place, nobody), pytest.raises(ServedError, match=where):
-        LiveCampaign(folder)
+            file.write_text(json.dumps(content | wrong))
+            assert find_server(place) is None
+            with pytest.raises(ServedError, match="Another process is at work"), reach(folder):
+                pass
+        file.write_text("{")
+        assert find_server(place) is None
+    assert not list(folder.glob("serving-*"))
+
+
+def test_an_open_is_without_a_question_to_whoever_was_announced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("askless.workspace.find_server", lambda place: pytest.fail("It was asked."))
+    LiveCampaign(folder).close()
+
+
+def test_what_is_left_of_servers_of_this_machine_goes(folder: Path) -> None:
+    killed, elsewhere = (folder / f"serving-77@{name}.json" for name in (socket.gethostname(), "another.example"))
+    for file in (killed, elsewhere):
+        file.write_text(json.dumps({"url": "http://127.0.0.1:9", "public_url": "", "pid": 77, "token": "x"}))
+    with closing(LiveCampaign(folder)) as live, announced(live) as server:
+        assert not killed.exists()
+        assert find_server(CampaignFolder(folder)) == server
+    assert elsewhere.exists()
+
+
+def test_a_server_that_ends_meanwhile_is_said(folder: Path) -> None:
+    with ExitStack() as ends, closing(LiveCampaign(folder)) as live:
+        ends.enter_context(announced(live))
+        with reach(folder) as manager:
+            ends.close()
+            with pytest.raises(StoreError, match="does not answer"):
+                manager.get("/summary")
 
 
 def test_an_answer_that_is_none(folder: Path) -> None:
-    with closing(LiveCampaign(folder)) as live, serving(live) as url:
-        token = live.links.token(live.admin())
-        nowhere = Server(f"{url}/nowhere", url, 1, token)
-        with announce(live.place, nowhere), reach(folder) as manager, pytest.raises(DataError):
-            manager.get("/summary")
+    with closing(LiveCampaign(folder)) as live, announced(live), reach(folder) as manager, pytest.raises(DataError):
+        manager.get("/nowhere")
 
 
 def test_rebuild_finds_what_was_kept(folder: Path) -> None:
@@ -261,11 +288,32 @@ def test_a_wrong_invitation_is_refused_in_one_sentence(tmp_path: Path, options: 
     assert str(result.exception) == complaint
 
 
-def test_of_two_servers_the_first_to_end_leaves_the_other_announced(tmp_path: Path) -> None:
-    place = CampaignFolder(make_campaign(tmp_path / "shapes"))
-    first, second = (Server(f"http://127.0.0.1:{8000 + pid}", "", pid, "token") for pid in (1, 2))
-    with ExitStack() as ends_later:
-        with announce(place, first):
-            ends_later.enter_context(announce(place, second))
-        assert find_server(place) == second
+@pytest.fixture
+def shared_folder(tmp_path: Path, postgres: str) -> Iterator[Path]:
+    """A campaign whose log is in PostgreSQL."""
+    folder = make_campaign(tmp_path / "shapes")
+    store = Store(f"{postgres}?schema=test_{uuid4().hex}")
+    settings = CampaignFolder(folder).settings
+    settings.write_text(f'store = "{store.place}"\n{settings.read_text()}')
+    yield folder
+    store.close()
+
+
+def test_commands_find_a_server_of_a_campaign_in_postgres(shared_folder: Path) -> None:
+    with closing(LiveCampaign(shared_folder)) as live, announced(live, public_url="http://labels.example:8766"):
+        (eve,) = run("invite", shared_folder, "eve")
+        assert eve["link"].startswith("http://labels.example:8766/#")
+    (joe,) = run("invite", shared_folder, "joe")
+    assert joe["link"].startswith("http://127.0.0.1:8000/#")
+
+
+def test_of_several_servers_any_may_end_first(shared_folder: Path) -> None:
+    place = CampaignFolder(shared_folder)
+    with ExitStack() as ends_first, closing(LiveCampaign(shared_folder)) as one, announced(one, pid=1) as server:
+        other = ends_first.enter_context(closing(LiveCampaign(shared_folder)))
+        found = ends_first.enter_context(announced(other, pid=2))
+        assert find_server(place) in (server, found)
+        assert len(list(shared_folder.glob("serving-*.json"))) == 2
+        ends_first.close()
+        assert find_server(place) == server
     assert find_server(place) is None

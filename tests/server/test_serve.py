@@ -49,10 +49,31 @@ def test_serving_ends_cleanly_and_promises_stay(tmp_path: Path, ending: signal.S
             assert process.wait(30) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
-    assert not place.serving.exists()
+    assert not list(folder.glob("serving-*"))
     with closing(LiveCampaign(folder)) as live:
         assert live.campaign.is_paused
         assert [batch.id for batch in live.campaign.leased("ann")] == [batch["id"] for batch in held] != []
+
+
+@pytest.mark.slow
+def test_a_killed_server_is_believed_by_nobody_and_its_announcement_goes_with_the_next(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "shapes")
+    with started("serve", folder) as (process, _):
+        process.kill()
+        process.wait(30)
+    (left,) = folder.glob("serving-*.json")
+    assert CliRunner().invoke(app, ["status", str(folder)]).exit_code == 0
+    with (
+        closing(LiveCampaign(folder)),
+        pytest.raises(ServedError, match="Another process is at work"),
+        closing(LiveCampaign(folder)),
+    ):
+        pass
+    with started("serve", folder) as (process, said):
+        (new,) = folder.glob("serving-*.json")
+        assert new != left
+        twice = CliRunner().invoke(app, ["serve", str(folder), "--port", "0"])
+        assert f"is served at {said['url']} by process {process.pid}" in str(twice.exception)
 
 
 @pytest.mark.slow

@@ -7,15 +7,13 @@ from enum import StrEnum
 import numpy as np
 
 from askless.core.bets import Draws
-from askless.core.promise import Terms, bound_accuracy, expect_audits
+from askless.core.promise import Terms, expect_audits
 from askless.types import BoolArray, FloatArray
 
 ROUNDS_AHEAD = (1, 2, 4, 8, 16)
 
 N_TREND = 5
 """So many refreshes tell how fast the risk falls."""
-
-FIRST_TRUST = 1.0
 
 PSEUDO_WRONG = 2.0
 """A believed share of wrong labels counts as much as an audit that found so many wrong ones."""
@@ -44,8 +42,8 @@ class Verdict(StrEnum):
 
 def trust(n_wrong: int, n_expected: float) -> float:
     """By what factor more labels are wrong than is believed, after audits that found `n_wrong`, where the belief was
-    `n_expected`. Before any it is `FIRST_TRUST`."""
-    return (n_wrong + FIRST_TRUST * PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
+    `n_expected`. Before any it is 1."""
+    return (n_wrong + PSEUDO_WRONG) / (n_expected + PSEUDO_WRONG)
 
 
 def begins(
@@ -76,17 +74,18 @@ def begins(
     return all(needed <= n * n_per_round + expect_audits(terms, fall**n) for n in ROUNDS_AHEAD)
 
 
-def judge(terms: Terms, draws: Draws, n_unsettled: int, *, can_improve: bool) -> Verdict:
+def judge(terms: Terms, draws: Draws, n_unsettled: int, low: float, *, can_improve: bool) -> Verdict:
     """What to make of an audit so far.
 
     Args:
         terms, draws, n_unsettled: see `promise.bound_accuracy`.
+        low: the lowest accuracy, from there.
         can_improve: whether there is anything left to ask of others.
 
     An audit is given up if it would take too long even if the share of wrong labels were two standard errors lower than
     it looks: what it has shown so far is lost then, and the next one may spend less.
     """
-    if bound_accuracy(terms, draws, n_unsettled)[0] >= terms.target_accuracy:
+    if low >= terms.target_accuracy:
         return Verdict.KEPT
     n_seen = draws.n_wrong + PSEUDO_WRONG
     n_expected = expected_wrong(terms, draws) * terms.trust + PSEUDO_WRONG

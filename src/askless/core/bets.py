@@ -27,6 +27,7 @@ sequences for sampling without replacement".
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -54,6 +55,7 @@ MIXTURE_COST = 0.5
 
 LOG_KAPPA = (-7.0, 3.5)
 N_HALVINGS = 14
+DRAWS_PER_BLOCK = 100
 
 
 @dataclass(frozen=True)
@@ -200,33 +202,19 @@ class _Bets:
     def against(cls, strata: Sequence[Stratum], draws: Draws, n_allowed: int | None) -> Self:
         """Bets that no more than `n_allowed` wrong ones will be left; none: that there are not much fewer than is
         believed."""
-        n_items, risk, weight = _columns(strata)
+        n_items, _, weight = _columns(strata)
         drawn = np.eye(len(n_items))[draws.stratum]
         left = n_items - (np.cumsum(drawn, axis=0) - drawn)  # (n, G)
-        p = np.clip(FACTORS[:, None] * _believed(n_items, risk), MIN_BELIEF, MAX_RISK)
-        believed = p @ left.T  # (F, n)
-        if n_allowed is None:
-            sign, wanted = -1.0, believed / 2
-        else:
-            sign, wanted = 1.0, np.maximum(n_allowed + 1 + FOUND_AHEAD * believed, 1.02 * believed)
-        low, high = np.full(believed.shape, LOG_KAPPA[0]), np.full(believed.shape, LOG_KAPPA[1])
-        p = p[:, None, :]
-        for _ in range(N_HALVINGS):
-            middle = (low + high) / 2
-            n_wrong = np.einsum("ng,fng->fn", left, _tilt(p, sign * np.exp(middle)[:, :, None] / weight))
-            is_beyond = sign * n_wrong > sign * wanted
-            low, high = np.where(is_beyond, low, middle), np.where(is_beyond, middle, high)
-        kappa = sign * np.exp(low)
-        q = _tilt(p, kappa[:, :, None] / weight)
-        if_right = (1 - p) / (1 - q)
-        at = draws.stratum[None, :, None]
-        of_drawn_right = np.take_along_axis(if_right, at, axis=2)[:, :, 0]
-        of_drawn_wrong = np.take_along_axis(p / q, at, axis=2)[:, :, 0]
+        blocks = [
+            _offer(tuple(strata), n_allowed, tuple(left[start]), tuple(draws.stratum[start : start + DRAWS_PER_BLOCK]))
+            for start in range(0, len(draws), DRAWS_PER_BLOCK)
+        ]
+        if_wrong, if_right, constant, kappa = (np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True))
         stake = -0.5 * np.log(FACTORS) ** 2
         return cls(
             stake - logsumexp(stake),
-            np.log(np.where(draws.is_wrong, of_drawn_wrong, of_drawn_right)),
-            np.einsum("ng,fng->fn", left * weight, if_right),
+            np.log(np.where(draws.is_wrong, if_wrong, if_right)),
+            constant,
             kappa,
             np.cumsum(draws.is_wrong) - draws.is_wrong,
             left @ weight,
@@ -242,6 +230,48 @@ class _Bets:
     def _log_wealth(self, n_wrong: int) -> FloatArray:
         mean = (self.constant - self.kappa * (n_wrong - self.n_found)) / self.mass
         return np.asarray(logsumexp(self.stake[:, None] + np.cumsum(self.won - np.log(mean), axis=1), axis=0))
+
+
+@lru_cache(maxsize=256)
+def _offer(
+    strata: tuple[Stratum, ...], n_allowed: int | None, first_left: tuple[float, ...], stratum: tuple[int, ...]
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """(F, n) f of some draws on end if they are wrong and if they are right, constant and kappa; see `_Bets`.
+
+    No bet depends on what comes later, so that those of an audit under way are kept, and an answer costs as much after
+    2,000 draws as after 20, about.
+
+    Args:
+        first_left: items of each stratum before the first of these draws.
+        stratum: of each of them.
+    """
+    n_items, risk, weight = _columns(strata)
+    at = np.array(stratum)
+    drawn = np.eye(len(strata))[at]
+    left = np.array(first_left) - (np.cumsum(drawn, axis=0) - drawn)
+    p = np.clip(FACTORS[:, None] * _believed(n_items, risk), MIN_BELIEF, MAX_RISK)
+    believed = p @ left.T  # (F, n)
+    if n_allowed is None:
+        sign, wanted = -1.0, believed / 2
+    else:
+        sign, wanted = 1.0, np.maximum(n_allowed + 1 + FOUND_AHEAD * believed, 1.02 * believed)
+    low, high = np.full(believed.shape, LOG_KAPPA[0]), np.full(believed.shape, LOG_KAPPA[1])
+    p = p[:, None, :]
+    for _ in range(N_HALVINGS):
+        middle = (low + high) / 2
+        n_wrong = np.einsum("ng,fng->fn", left, _tilt(p, sign * np.exp(middle)[:, :, None] / weight))
+        is_beyond = sign * n_wrong > sign * wanted
+        low, high = np.where(is_beyond, low, middle), np.where(is_beyond, middle, high)
+    kappa = sign * np.exp(low)
+    q = _tilt(p, kappa[:, :, None] / weight)
+    if_right = (1 - p) / (1 - q)
+    of_drawn = at[None, :, None]
+    return (
+        np.take_along_axis(p / q, of_drawn, axis=2)[:, :, 0],
+        np.take_along_axis(if_right, of_drawn, axis=2)[:, :, 0],
+        np.einsum("ng,fng->fn", left * weight, if_right),
+        kappa,
+    )
 
 
 def _columns(strata: Sequence[Stratum]) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -88,15 +88,16 @@ def allowed_disagreements(terms: Terms, n_unsettled: int = 0) -> int:
     allowed = allowed_wrong(terms.n_set, terms.target_accuracy) - n_unsettled
     if terms.auditor_error == 0:
         return max(allowed, -1)
-    return bisect_right(range(allowed + 1), allowed, key=partial(_most_wrong, terms, terms.n_items)) - 1
+    return bisect_right(range(allowed + 1), allowed, key=partial(_most_wrong, terms, Draws.none())) - 1
 
 
 def bound_accuracy(terms: Terms, draws: Draws, n_unsettled: int = 0) -> tuple[float, float]:
     """Lowest and highest accuracy of the set, once audited items have the label that the audit gave.
 
-    Auditors who err: an item may be counted as right though it is wrong, with a chance of at most e. So of the wrong
-    labels left, at least a binomial share 1 - e would be found; and of the audited items, a binomial share e at most
-    ends up wrong, earlier audits included. Both at `AUDITOR_SHARE` of alpha.
+    Auditors who err: an item may be counted as right though it is wrong, with a chance of at most e. So of all labels
+    that were wrong when the audit began, at least a binomial share 1 - e would be found; and of the audited items, a
+    binomial share e at most ends up wrong, earlier audits included. Both at `AUDITOR_SHARE` of alpha, and both said of
+    the audit as a whole, so that it does not matter how often one looks.
 
     Args:
         terms: of the audit.
@@ -105,10 +106,9 @@ def bound_accuracy(terms: Terms, draws: Draws, n_unsettled: int = 0) -> tuple[fl
             and among `draws`.
     """
     low, high = bound_wrong(terms.expected(), draws, terms.alpha_of_bets, allowed_disagreements(terms))
-    left = terms.n_items - len(draws)
-    least, most = low - draws.n_wrong, _most_wrong(terms, left, high - draws.n_wrong)
+    least, most = low - draws.n_wrong, _most_wrong(terms, draws, high)
     if terms.auditor_error > 0:
-        least = max(0, least - _most_mistakes(left, terms.auditor_error, terms.alpha * AUDITOR_SHARE))
+        least = max(0, least - _most_mistakes(terms.n_items, terms.auditor_error, terms.alpha * AUDITOR_SHARE))
     return max(0.0, 1 - (most + n_unsettled) / terms.n_set), 1 - least / terms.n_set
 
 
@@ -128,14 +128,16 @@ def expect_audits(terms: Terms, factor: float = 1.0, draws: Draws | None = None,
     return needed if needed <= terms.max_audits else float("inf")
 
 
-def _most_wrong(terms: Terms, n_left: int, n_disagreements: int) -> int:
-    """So many labels of the set may be wrong if auditors would disagree with so many of `n_left` ones."""
+def _most_wrong(terms: Terms, draws: Draws, n_disagreements: int) -> int:
+    """So many labels of the set may be wrong if auditors, asked about every item, would disagree with so many of those
+    from before the audit."""
     e, part = terms.auditor_error, terms.alpha * AUDITOR_SHARE
+    n_left = n_disagreements - draws.n_wrong
     if e == 0:
-        return n_disagreements
-    unseen = _most_unseen(n_disagreements, n_left, 1 - e, part)
+        return n_left
+    unseen = _most_unseen(n_disagreements, terms.n_items, 1 - e, part)
     mistakes = _most_mistakes(terms.n_audited_before + terms.max_audits, e, part)
-    return min(n_left, n_disagreements + unseen) + mistakes
+    return min(terms.n_items - len(draws), n_left + unseen) + mistakes
 
 
 def bound_auditor_error(n_gold: int, n_wrong: int, alpha: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,30 @@ class StopReason(StrEnum):
     NO_ANNOTATOR = "no_annotator"
     PROMISE_KEPT = "promise_kept"
     CANNOT_BE_REACHED = "cannot_be_reached"
+
+
+LOOKS_AT: dict[str | None, tuple[str, ...]] = {
+    None: ("max_risk", "sampler.max_per_item", "promise"),
+    StopReason.FINISHED: ("max_risk", "sampler.max_per_item", "promise"),
+    StopReason.BUDGET: ("budget",),
+    StopReason.EARLY_STOP: ("max_risk", "batch_size"),
+    StopReason.NO_ANNOTATOR: (
+        "max_risk",
+        "sampler",
+        "annotators.n_qualification",
+        "annotators.qualification_share",
+        "promise",
+    ),
+    StopReason.PROMISE_KEPT: ("promise",),
+    StopReason.CANNOT_BE_REACHED: ("max_risk", "sampler.max_per_item", "promise"),
+}
+"""The settings that a campaign stands on while it is stopped for such a reason; none: while it goes on, or audits."""
+
+
+def starts_anew(stopped: str | None, before: CampaignConfig, after: CampaignConfig) -> bool:
+    """Whether other settings undo what a campaign has come to: a stop, an audit, the refreshes that it is judged by."""
+    settings = attrgetter(*LOOKS_AT[stopped])
+    return bool(settings(before) != settings(after))
 
 
 def item_status(

@@ -49,7 +49,7 @@ def value(posterior: FloatArray, crowd: FloatArray, answer_power: float, rng: np
 
 def information(skill: FloatArray, n_classes: int) -> FloatArray:
     """(...), in nats: what an answer tells at most, if its author is right with the chance `skill` (...) and wrong
-    labels are equally likely; 0 for who is no better than chance (the capacity of that channel)."""
+    labels of K >= 2 classes are equally likely; 0 for who is no better than chance (the capacity of that channel)."""
     wrong = 1 - skill
     told = np.log(n_classes) - entr(skill) - entr(wrong) - wrong * np.log(n_classes - 1)
     return np.where(skill * n_classes > 1, np.maximum(told, 0.0), 0.0)

@@ -102,11 +102,6 @@ class CampaignFolder:
         return self.root / "secret"
 
     @property
-    def serving(self) -> Path:
-        """Where the server of this campaign is reached, while there is one."""
-        return self.root / "serving.json"
-
-    @property
     def opening(self) -> Path:
         """A page that leads a browser of this machine to the manager's, while the campaign is served."""
         return self.root / "open.html"

@@ -12,7 +12,7 @@ from askless.core.gold import Standing
 from askless.data.classes import OTHER
 from askless.errors import AnswerError
 from askless.randomness import generator
-from askless.server.access import Link, person
+from askless.server.access import Link, person, signed
 from askless.server.instructions import read_instructions
 from askless.server.item_names import PATTERN
 from askless.server.live import LiveCampaign
@@ -135,6 +135,7 @@ def router(live: LiveCampaign) -> APIRouter:
     names = [one.name for one in live.classes]
     known = frozenset(campaign.prototypes.item.tolist())
     annotator_of = person(live, "annotator")
+    is_signed = Depends(signed(live))  # before anything waits for the log
 
     @routes.get("/session")
     def session(who: Annotated[Invitation, Depends(annotator_of)]) -> Session:
@@ -152,7 +153,7 @@ def router(live: LiveCampaign) -> APIRouter:
             state=_state(live, who.name, has_work=True),
         )
 
-    @routes.post("/batches", response_model=Held)
+    @routes.post("/batches", response_model=Held, dependencies=[is_signed])
     async def batches(link: Link) -> Response:
         """The images that I hold, and more of them if these are few."""
 
@@ -173,7 +174,7 @@ def router(live: LiveCampaign) -> APIRouter:
 
         return _json(await live.writer.do(fill))
 
-    @routes.post("/events", response_model=Fates)
+    @routes.post("/events", response_model=Fates, dependencies=[is_signed])
     async def events(told: Events, link: Link) -> Response:
         """What I did, in order. Everything that is not refused is on disk when the response comes."""
 

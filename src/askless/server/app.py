@@ -7,7 +7,9 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from askless.data.serving import PATH
 from askless.server import answers, manage, pictures
+from askless.server.access import Link
 from askless.server.guard import Guard
 from askless.server.live import LiveCampaign
 from askless.server.refusals import answer_errors
@@ -32,6 +34,12 @@ def create_app(live: LiveCampaign) -> FastAPI:
     @app.get("/manage", include_in_schema=False)
     def managers_page() -> FileResponse:
         return FileResponse(STATIC / "manage" / "index.html", headers=NOT_STALE)
+
+    @app.get(PATH, include_in_schema=False)
+    async def serving(link: Link) -> Response:
+        """Tells a command whether this is the process whose announcement it has read."""
+        is_own = link is not None and live.is_own(link.credentials)
+        return Response(status_code=204 if is_own else 404)
 
     app.mount("/static", _Static(directory=STATIC), name="static")
     return app

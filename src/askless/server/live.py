@@ -41,7 +41,7 @@ class LiveCampaign:
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time, is_looking: bool = False) -> None:
         self.place = place = CampaignFolder(folder)
         self.clock = clock
-        self.own_token = token_urlsafe()  # of an admin; for commands within this process, in no log or link
+        self.own_token = token_urlsafe()  # of an admin; for commands, in no log or link
         self.public_url: str | None = None  # where people reach the server, if somebody has said so
         with ExitStack() as opened:
             opened.enter_context(alone(place))
@@ -76,9 +76,13 @@ class LiveCampaign:
         """Ends the inference process and closes the log; promises to annotators stay."""
         self._opened.close()
 
+    def is_own(self, token: str) -> bool:
+        """Whether a token is the one that only this process gives out."""
+        return compare_digest(token.encode(), self.own_token.encode())
+
     def invitation(self, token: str | None) -> Invitation | None:
         """Whom a token was made for; none if it was not made here, has ended or was taken back."""
-        if token is not None and compare_digest(token.encode(), self.own_token.encode()):
+        if token is not None and self.is_own(token):
             return Invitation(0, ADMIN, "admin")
         position = None if token is None else self.links.invitation(token)
         invitation = None if position is None else self.campaign.invitation(position)

@@ -25,7 +25,10 @@ RESPONSES = {**REFUSALS, 200: {"content": {"image/webp": {"schema": {"type": "st
 
 
 class Size(IntEnum):
-    """Pixels of the longest side: those of `THUMBNAIL_SIZES`, and that of a closer look, which is made on demand."""
+    """Pixels of the longest side: those of `THUMBNAIL_SIZES`, and that of a closer look.
+
+    A closer look is made on demand; while another one is being made, it is no larger than `LARGE`.
+    """
 
     SMALL = 256
     LARGE = 1024
@@ -66,14 +69,17 @@ def router(live: LiveCampaign) -> APIRouter:
             raise HTTPException(404, "There is no such image.")
         return picture(item, size)
 
-    def picture(item: int, size: Size) -> Picture:
+    def picture(item: int, size: Size, headers: dict[str, str] = HEADERS) -> Picture:
         try:
             thumbnail = live.place.thumbnail(items.digest[item], size)
-            content = thumbnail.read_bytes() if thumbnail.exists() else None
-            if content is None:
-                with one_at_a_time:
-                    content = _shrink(items.open_image(item, at_least=size), size)
-            return Picture(content, headers=HEADERS)
+            if thumbnail.exists():
+                return Picture(thumbnail.read_bytes(), headers=headers)
+            if not one_at_a_time.acquire(blocking=size < Size.FULL):  # who waits keeps a thread from everybody else
+                return picture(item, Size.LARGE, headers={})  # which no browser keeps as what it asked for
+            try:
+                return Picture(_shrink(items.open_image(item, at_least=size), size), headers=headers)
+            finally:
+                one_at_a_time.release()
         except (DataError, OSError):
             raise HTTPException(404, "The file of this image cannot be read.") from None
 

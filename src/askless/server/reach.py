@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,6 @@ from askless.data.serving import Server, find_server
 from askless.errors import DataError, StoreError
 from askless.server.app import create_app
 from askless.server.live import LiveCampaign
-from askless.workspace import ServedError
 
 SECONDS_TO_WAIT = 60.0
 USUAL_URL = "http://127.0.0.1:8000"
@@ -83,22 +82,15 @@ def reach(folder: Path, *, is_looking: bool = False) -> Iterator[Manager]:
         is_looking: nothing will be ordered, so that a campaign which has not begun is not begun either.
 
     Raises:
-        ServedError: another process has the campaign, and is no server.
+        ServedError: another process has the campaign, and is no server that answers.
         DataError, ConfigError, StoreError: the folder cannot be used.
     """
-    try:
-        live = LiveCampaign(folder, is_looking=is_looking)
-    except ServedError:
-        server = find_server(CampaignFolder(folder))
-        if server is None:
-            raise
+    if server := find_server(CampaignFolder(folder)):
         yield Manager(server, httpx.AsyncHTTPTransport(), is_serving=True)
         return
-    try:
+    with closing(LiveCampaign(folder, is_looking=is_looking)) as live:
         here = Server(USUAL_URL, USUAL_URL, os.getpid(), live.own_token)
         yield Manager(here, httpx.ASGITransport(create_app(live)), is_serving=False)
-    finally:
-        live.close()
 
 
 def _detail(response: httpx.Response) -> str:

@@ -54,7 +54,7 @@ def serve(
         own_url = _url("127.0.0.1" if is_any(host) else host, port)
         live.public_url = public_url
         app = create_app(live)
-        server = Server(own_url, public_url or own_url, os.getpid(), live.links.token(live.admin()))
+        server = Server(own_url, public_url or own_url, os.getpid(), live.own_token)
         with _until_ended(), announce(live.place, server):
             on_ready(live, server.public_url)
             _run(app, listener)

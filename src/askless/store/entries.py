@@ -24,7 +24,8 @@ class Kind(StrEnum):
     banned, unbanned: annotator, whose answers count for nothing in between; work goes on if it had stopped.
     invited: payload {"name", "role", "ends"}.
     revoked: payload {"invitation"}, the position of the `invited` entry.
-    changed: payload {"config"}: all settings from here on; work goes on if it had stopped.
+    changed: payload {"config", "restarts"}: all settings from here on, and whether a stop, an audit and the refreshes
+        so far count no longer (in old logs always).
     extended: payload {"items", "known", "classes", "features", "config"}: new items as [id, image], newly known labels
         as [item, label], new classes, the fingerprint of the features and the settings from here on (none: as they
         were); work goes on if it had stopped.

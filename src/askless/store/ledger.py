@@ -203,7 +203,8 @@ class Ledger:
             case Kind.CHANGED:
                 self.changed = entry
                 self.n_changes += 1
-                self._restart()
+                if payload.get("restarts", True):
+                    self._restart()
             case Kind.EXTENDED:
                 self._extend(entry)
             case Kind.REFUSED:
