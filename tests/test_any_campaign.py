@@ -305,7 +305,7 @@ def take_a_step(campaign: Campaign, rng: np.random.Generator, position: int) -> 
         kept = [
             (ledger.names[annotator], key)
             for key, (annotator, *_) in ledger.answer_ids.items()
-            if key not in ledger.undone
+            if key not in ledger.undone and campaign.standing(ledger.names[annotator]) != Standing.UNQUALIFIED
         ]
     name, leased = NAMES[rng.integers(3)], campaign.leased()
     match rng.choice(["ask", "tell", "undo", "ban", "pause", "change", "invite", "refresh"], p=SHARES):
