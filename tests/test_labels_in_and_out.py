@@ -212,13 +212,17 @@ def test_what_nobody_has_decided_on_is_in_no_folder(
     monkeypatch.setattr(sys, "argv", ["askless", "export", "birds", "--format", "imagefolder"])
     with pytest.raises(SystemExit):
         cli.main()
-    assert "12 of 24 labels say nothing" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "12 of 24 labels say nothing" in told
     exported = Path("birds/exports/imagefolder")
     assert len(list(exported.glob("*/*.png"))) == 12
     with (exported / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["file_name"] == "" for row in rows] == [row["decided_by"] == "nobody" for row in rows]
     assert len(rows) == 24
+    n_open = sum(row["status"] == "open" for row in rows)
+    assert n_open > 0
+    assert f"{n_open} of 24 items are not finished yet" in told
 
 
 def test_aggregate_takes_a_campaign(askless: Askless, birds: Path) -> None:

@@ -454,13 +454,13 @@ class Campaign(Steering):
         estimate = self.estimate
         with self._journal.reading() as ledger:
             status = item_status(estimate.risk, ledger.n_labels, self.prototypes, self.config, ledger.is_broken)
-            is_unknown = status != ItemStatus.KNOWN
+            is_unknown, is_open = status != ItemStatus.KNOWN, status == ItemStatus.OPEN
             return Status(
                 n_items=int(is_unknown.sum()),
                 n_annotations=ledger.n_annotations,
                 n_new=ledger.n_new,
                 n_promised=ledger.n_promised,
-                n_open=int((status == ItemStatus.OPEN).sum()),
+                n_open=int(is_open.sum()),
                 n_confident=int((status == ItemStatus.CONFIDENT).sum()),
                 n_exhausted=int((status == ItemStatus.EXHAUSTED).sum()),
                 n_broken=int((status == ItemStatus.BROKEN).sum()),
@@ -468,6 +468,7 @@ class Campaign(Steering):
                 stopped=ledger.stopped,
                 is_paused=ledger.is_paused,
                 promise=self._auditing.promise(self._inferred(), ledger, self.config),
+                n_askable=int((self.config.sampler.max_per_item - ledger.n_labels[is_open]).sum()),
             )
 
     def forecast(self) -> Forecast | None:

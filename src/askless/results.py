@@ -86,6 +86,7 @@ class Status:
         stopped: why the campaign is over, or none.
         is_paused: nothing is handed out for now.
         promise: of the accuracy of the set; none if there is none.
+        n_askable: labels that open items can still get before each has `max_per_item`.
     """
 
     n_items: int
@@ -100,6 +101,7 @@ class Status:
     stopped: str | None
     is_paused: bool
     promise: Promise | None = None
+    n_askable: int = 0
 
 
 @dataclass(frozen=True, eq=False)

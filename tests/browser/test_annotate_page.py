@@ -273,6 +273,16 @@ def test_time_with_the_guide_open_is_no_response_time(serve: Serve) -> None:
     assert entry.response_ms < all_ms - 2000
 
 
+def test_the_guide_ends_with_what_is_none_of_its_classes(serve: Serve) -> None:
+    names = [
+        {"name": name, "description": "None of the classes above." * (name == "other")} for name in ("other", "a", "b")
+    ]
+    page = serve(n_items=4, classes=names, page="shuffle_classes = false").open()
+    shown(page)
+    page.keyboard.press("h")
+    expect(page.locator("#guide dt")).to_have_text(["a", "b", "other"])
+
+
 NASTY = ("<img src=x onerror=alert(1)>", "<script>alert(2)</script>", "\"'><svg onload=alert(3)>", "{{7*7}}${alert(4)}")
 
 

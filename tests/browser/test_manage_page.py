@@ -239,6 +239,19 @@ def test_everybody_can_use_it(serve: Serve, n_classes: int) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_few_answers_are_no_finding(serve: Serve) -> None:
+    page = serve().open()
+    root = page.locator("#confusion")
+    expect(root.locator("table")).to_be_visible()
+    told = {"classes": ["cat", "other"], "n": [40, 1], "shares": [[0.9, 0.1], [1, 0]]}
+    top = [{"truth": 0, "label": 1, "share": 0.1, "n": 4}, {"truth": 1, "label": 0, "share": 1, "n": 1}]
+    page.evaluate(
+        "async (told) => (await import('/static/manage/confusion.js')).showConfusion(told)", told | {"top": top}
+    )
+    expect(root.locator("td.right, td.wrong")).to_have_text(["90", "10"])
+    expect(root.locator("li")).to_have_text(["cat called other10 % (4)"])
+
+
 def test_from_empty_to_finished_without_a_reload(serve: Serve) -> None:
     place = serve(people=())
     page = place.open()

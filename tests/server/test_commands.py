@@ -82,7 +82,9 @@ def test_invite_list_and_revoke(campaign: Path) -> None:
     eve, joe = run("invite", campaign, "eve", "joe", "--days", "7")
     assert (eve["name"], eve["role"], eve["is_revoked"]) == ("eve", "annotator", False)
     assert urlsplit(eve["link"])[:3] in (("https", "label.example", "/"), ("http", "127.0.0.1:8000", "/"))
-    assert "/manage#" in say("invite", campaign, "boss", "--role", "viewer", "--qr")
+    boss = say("invite", campaign, "boss", "--role", "viewer", "--qr")
+    assert "/manage#" in boss
+    assert "boss's link is good until 20" in boss
     assert "█" in say("invite", campaign, "guest", "--qr")
     assert [one["name"] for one in run("invite", campaign, "--revoke", joe["id"]) if one["is_revoked"]] == ["joe"]
     lines = say("invite", campaign).splitlines()
@@ -250,6 +252,19 @@ def test_a_campaign_that_nobody_has_answered_claims_nothing(tmp_path: Path) -> N
     assert run("invite", folder) == []
     after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != "serving.lock"}
     assert after == before
+
+
+def test_without_an_estimate_nothing_is_claimed_of_the_answers(folder: Path) -> None:
+    for kept in folder.glob("log.db.estimate-*.npz"):
+        kept.unlink()
+    told = run("status", folder)
+    assert (told["n_answers"], told["accuracy"]["estimated"], told["cost"]["n_to_come"]) == (36, None, None)
+    text = say("status", folder)
+    assert "images       22; which are finished, the first inference says" in text
+    assert "accuracy     - (Nothing yet: nothing has been inferred from the answers that there are.)" in text
+    assert f"from the answers yet; do so by askless serve {folder}, or askless rebuild {folder}" in text
+    say("rebuild", folder)
+    assert "0 changes not yet inferred" in say("status", folder)
 
 
 def test_looking_leaves_the_log_as_it_is(folder: Path) -> None:

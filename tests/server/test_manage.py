@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from small_server import DAY, START, Served, serve
 
+from askless.core.forecast import Forecast
 from askless.data.item_table import ItemRow, to_csv
 from askless.data.labels_out.formats import FORMATS
 from askless.server.app import create_app
@@ -133,7 +134,7 @@ def test_what_the_summary_tells(quiet: Served) -> None:
     assert images["total"] == 18 == sum(images[kind] for kind in ("finished", "open", "exhausted", "broken"))
     assert (told["n_answers"], told["n_skips"], told["n_annotators"], told["n_active"]) == (19, 2, 3, 3)
     assert told["last_answer"] == START + 90
-    assert told["per_hour"] == 19 * 60 / 2, "they began a minute and a half ago, in the second minute"
+    assert told["per_hour"] is None, "they began a minute and a half ago"
     assert told["has_gold"]
     gold = told["accuracy"]["gold"]
     assert (gold["n"], gold["share"]) == (6, 5 / 6), "three each by ann and bob, who is wrong about item 4"
@@ -248,6 +249,24 @@ def test_people_are_paid_their_own_prices(served: Served) -> None:
     assert told["cost"]["spent"] == pytest.approx(0.1 * (n + 2 * of_bob))
     assert told["cost"]["price"] == pytest.approx(0.1 * (n + 2 * of_bob) / n)
     assert told["settings"]["price"] == 0.1
+
+
+def test_a_rate_comes_with_minutes_of_answers(served: Served) -> None:
+    for minutes, rate in ((1, None), (4, 19 * 60 / 7)):
+        served.clock.now += 60 * minutes
+        assert served.get("/api/manage/summary").json()["per_hour"] == rate
+
+
+def test_no_more_is_to_come_than_can_be_asked(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = served.live.campaign
+    status, labels = campaign.result().status, campaign.result().n_annotations
+    n_askable = int((campaign.config.sampler.max_per_item - labels[status == "open"]).sum())
+    assert n_askable > 0
+    monkeypatch.setattr(campaign, "forecast", lambda: Forecast(10_000, 9_000, 11_000))
+    cost = served.get("/api/manage/summary").json()["cost"]
+    assert {cost[name] for name in ("n_to_come", "n_to_come_low", "n_to_come_high")} == {n_askable}
+    monkeypatch.setattr(campaign, "forecast", lambda: None)
+    assert served.get("/api/manage/summary").json()["cost"]["n_to_come"] <= n_askable
 
 
 def test_a_spent_budget_leaves_nothing_to_come(served: Served) -> None:
@@ -386,7 +405,7 @@ def test_an_export_that_cannot_be_made_says_why(served: Served) -> None:
 def test_an_empty_campaign_has_a_page(tmp_path: Path) -> None:
     with serve(tmp_path / "campaign", is_answered=False) as served:
         told = served.get("/api/manage/summary").json()
-        assert (told["n_answers"], told["per_hour"], told["last_answer"]) == (0, 0, None)
+        assert (told["n_answers"], told["per_hour"], told["last_answer"]) == (0, None, None)
         assert told["cost"]["n_to_come"] is None
         assert told["accuracy"]["rests_on"] == "Nothing yet: nobody has answered."
         for path in ("annotators", "curves", "confusion", "items", "items?sort=disputed", "items?sort=broken"):

@@ -21,7 +21,7 @@ from askless.cli import quickstart as quickstart_module
 from askless.cli.browser import has_display
 from askless.data.folder import CampaignFolder
 from askless.data.serving import find_server
-from askless.errors import ConfigError
+from askless.errors import ConfigError, DataError
 from askless.server.live import LiveCampaign
 from askless.server.serve import is_own, serve
 from askless.workspace import ServedError
@@ -128,6 +128,11 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         result = CliRunner().invoke(app, ["serve", str(folder), "--port", str(port)])
     assert isinstance(result.exception, ConfigError)
     assert f"http://127.0.0.1:{port}" in str(result.exception)
+    with closing(LiveCampaign(folder)), closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        result = CliRunner().invoke(app, ["serve", str(folder), "--port", str(taken.getsockname()[1])])
+        assert isinstance(result.exception, ServedError), "who has it comes before the port"
+        nowhere = CliRunner().invoke(app, ["serve", str(tmp_path / "no"), "--port", str(taken.getsockname()[1])])
+        assert isinstance(nowhere.exception, DataError)
     LiveCampaign(folder).close()
 
 
@@ -192,6 +197,8 @@ def test_quickstart_prints_links_and_opens_a_browser(tmp_path: Path, monkeypatch
     monkeypatch.setattr(quickstart_module, "has_display", lambda: True)
     output = serve_once("quickstart", "photos", "--classes", "a,b", "--qr", monkeypatch=monkeypatch)
     assert output.count("http://127.0.0.1") == 4
+    assert "good until you take it back" in output
+    assert "3 items, 2 classes and `other`." in output
     assert "█" in output
     assert len(opened) == 1
     (link,) = re.findall(r"0; url=(http://[^ \"]+/manage#[^\"]+)\"", opened[0])

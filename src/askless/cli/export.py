@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from askless.cli.terminal import new_app, note
+from askless.core.risk import ItemStatus
 from askless.data.labels_out.folder import write_export
 from askless.data.labels_out.formats import FORMATS, find_format
 from askless.data.labels_out.item_images import Way, place_image
@@ -58,6 +59,9 @@ def export(
             f"{n_undecided} of {len(outcome.items)} labels say nothing: nobody has labelled the item, and no machine "
             "has (decided_by: nobody)."
         )
+    n_open = int((outcome.result.status == ItemStatus.OPEN).sum())
+    if n_open:
+        note(f"{n_open} of {len(outcome.items)} items are not finished yet (status: open), and exported, too.")
     if as_json:
         print(json.dumps({"format": form, "folder": str(folder), "n_items": len(outcome.items), "n_files": n_files}))
     else:

@@ -51,6 +51,7 @@ def invite(
     for one in known:
         if one["id"] in links:
             print_link(one["name"], links[one["id"]], has_code=has_codes)
+            note(f"{one['name']}'s link is good {_until(one)}.")
         else:
             out.print(_line(one), markup=False, soft_wrap=True)
     if links and not is_serving:

@@ -12,7 +12,7 @@ from askless.cli.links import print_link
 from askless.cli.progress import display_progress
 from askless.cli.serve import Host, Port, PublicUrl, warn, warn_of_settings
 from askless.cli.terminal import counted, new_app, note, out
-from askless.data.classes import parse_classes
+from askless.data.classes import OTHER, parse_classes
 from askless.data.folder import CampaignFolder
 from askless.data.intake import init
 from askless.embed.models import open_encoder
@@ -58,7 +58,11 @@ def quickstart(
         if as_json:
             print(json.dumps({"url": url, "admin": manager, "annotators": annotators}), flush=True)
         else:
-            out.print("\nEach of these links is for one person. Ctrl-C ends serving; repeated, this command goes on.\n")
+            out.print(
+                "\nEach of these links is for one person and good until you take it back. "
+                "Ctrl-C ends serving; repeated, this command goes on.\n",
+                soft_wrap=True,
+            )
             print_link("manager", manager, has_code=has_codes)
             for name, link in annotators.items():
                 print_link(name, link, has_code=has_codes)
@@ -76,7 +80,9 @@ def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> N
     address = address_of_folder(store, place.root) if store else ""
     with display_progress("images") as on_progress:
         intake = init(place, images, parse_classes(classes), store=address, on_progress=on_progress)
-    note(f"{place.root}: {counted(intake.n_items, 'item', 'items')}, {counted(intake.n_classes, 'class', 'classes')}.")
+    has_other = any(one.name == OTHER for one in place.read_classes())
+    names = counted(intake.n_classes - has_other, "class", "classes") + (f" and `{OTHER}`" if has_other else "")
+    note(f"{place.root}: {counted(intake.n_items, 'item', 'items')}, {names}.")
     if intake.skipped:
         left_out = counted(sum(intake.skipped.values()), "file is", "files are")
         note(f"{left_out} left out; {place.skipped} says why.")

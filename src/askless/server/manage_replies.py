@@ -54,9 +54,9 @@ class Cost(BaseModel):
 
 
 class Accuracy(BaseModel):
-    """What share of the labels is right. `rests_on` says in words who believes that."""
+    """What share of the labels is right, none before an inference; `rests_on` says in words who believes that."""
 
-    estimated: float
+    estimated: float | None
     gold: Share | None
     rests_on: str
 
@@ -87,7 +87,7 @@ class Summary(Reply):
     n_skips: int
     n_annotators: int
     n_active: int
-    per_hour: float
+    per_hour: float | None
     last_answer: float | None
     cost: Cost
     accuracy: Accuracy

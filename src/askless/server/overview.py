@@ -49,6 +49,8 @@ MORE = (
 )
 HOUR = 3600
 ACTIVE_SECONDS = 600
+LEAST_MINUTES = 5
+"""Of fewer minutes with answers no rate is told."""
 
 
 class Overview:
@@ -65,13 +67,13 @@ class Overview:
     def summary(self, role: Role) -> Summary:
         live, now = self._live, self._live.clock()
         campaign, page = live.campaign, live.page
-        status, inference = campaign.status(), live.inference()
+        status, inference, upto = campaign.status(), live.inference(), campaign.estimate.upto
         with self._tallied() as tally:
             n_answers, n_last_hour = tally.n_answers, tally.n_since(now - HOUR)
             n_skips = sum(person.n_skips for person in tally.people)
             n_of = {person.name: person.n_labels for person in tally.people}
             times = [person.last for person in tally.people if person.last is not None]
-            minutes = min(int(now // 60) - min(tally.per_minute) + 1, 60) if tally.per_minute else 60
+            minutes = min(int(now // 60) - min(tally.per_minute) + 1, 60) if tally.per_minute else 0
             gold = self._gold(tally)
         config = campaign.config
         return Summary(
@@ -90,13 +92,13 @@ class Overview:
             n_skips=n_skips,
             n_annotators=len(times),
             n_active=sum(now - last < ACTIVE_SECONDS for last in times),
-            per_hour=n_last_hour * 60 / minutes,
+            per_hour=n_last_hour * 60 / minutes if minutes >= LEAST_MINUTES else None,
             last_answer=max(times, default=None),
             cost=cost_of(campaign, status, page, n_of),
             accuracy=Accuracy(
-                estimated=1 - status.mean_risk,
+                estimated=1 - status.mean_risk if upto else None,
                 gold=gold,
-                rests_on=_rests_on(status.n_annotations, status.n_items, gold),
+                rests_on=_rests_on(status.n_annotations, status.n_items, gold, is_inferred=upto > 0),
             ),
             inference=Inference(
                 is_running=inference.is_running,
@@ -114,7 +116,7 @@ class Overview:
             ),
             has_gold=self._has_gold,
             notes=self._notes(),
-            estimate=campaign.estimate.upto,
+            estimate=upto,
             formats=list(FORMATS),
         )
 
@@ -140,7 +142,7 @@ class Overview:
             finished=[row["confident"] for row in rows],
             open=[row.get("open") for row in rows],
             exhausted=[row.get("exhausted") for row in rows],
-            accuracy=[1 - row["risk"] if "risk" in row else None for row in rows],
+            accuracy=[1 - row["risk"] if "risk" in row and row["n_annotations"] else None for row in rows],
             hour=[float(hour * HOUR) for hour in span],
             per_hour=[hours[hour] for hour in span],
             n_items=n_items,
@@ -288,9 +290,11 @@ def _share_of_others(tally: Tally, person: Person, n_classes: int) -> float:
     return (n_label + 1) / (n + n_classes)
 
 
-def _rests_on(n_annotations: int, n_items: int, gold: Share | None) -> str:
+def _rests_on(n_annotations: int, n_items: int, gold: Share | None, *, is_inferred: bool) -> str:
     if not n_annotations:
         return "Nothing yet: nobody has answered."
+    if not is_inferred:
+        return "Nothing yet: nothing has been inferred from the answers that there are."
     believed = f"The model's own opinion of its labels for {n_items:,} images; nothing else has checked them yet."
     if gold is None:
         return believed

@@ -48,7 +48,8 @@ def serve(
             f"--host {host} listens everywhere, and links need one address; say by --public-url where people reach "
             "this machine, for example http://192.168.1.7:8000."
         )
-    with closing(_listen(host, port)) as listener, LiveCampaign(folder) as live:
+    with closing(LiveCampaign(folder)) as live, closing(_listen(host, port)) as listener:
+        live.start()
         port = listener.getsockname()[1]
         own_url = _url("127.0.0.1" if is_any(host) else host, port)
         live.public_url = public_url

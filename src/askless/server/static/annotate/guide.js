@@ -10,7 +10,10 @@ export function makeGuide(dialog, session, api) {
     isFilled = true;
     const close = element("button", { type: "button", className: "quiet", "aria-label": "Close" }, "Close ", element("kbd", {}, "Esc"));
     close.addEventListener("click", () => dialog.close());
-    const parts = [...byGroup(session.classes.filter((one) => one.label !== session.other || one.description))].map(([group, members]) =>
+    const isOther = (one) => one.label === session.other;
+    const described = session.classes.filter((one) => !isOther(one) || one.description);
+    described.sort((a, b) => isOther(a) - isOther(b)); // last, as its text speaks of those above
+    const parts = [...byGroup(described)].map(([group, members]) =>
       element(
         "section",
         {},

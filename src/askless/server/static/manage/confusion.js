@@ -5,23 +5,23 @@ import { count, percent } from "./words.js";
 
 const MAX_WRITTEN = 12;
 const N_LISTED = 10;
-const LEAST = 0.5; // answers, as believed: below that there is nothing to take a share of
+const LEAST = 5; // answers about a class, as believed: shares of fewer say nothing
 
 export function showConfusion({ classes, shares, n, top }) {
   const root = document.getElementById("confusion");
   if (!n.some((answers) => answers >= LEAST)) {
-    root.replaceChildren(element("p", { className: "empty" }, "It shows when people have answered and the first inference is done."));
+    root.replaceChildren(element("p", { className: "empty" }, `It shows when a class has ${LEAST} answers and they are inferred.`));
     return;
   }
-  root.replaceChildren(...(shares ? [square(classes, shares, n)] : []), list(classes, top, shares ? N_LISTED : top.length));
+  root.replaceChildren(...(shares ? [square(classes, shares, n)] : []), list(classes, n, top, shares ? N_LISTED : top.length));
 }
 
 function square(classes, shares, n) {
   const isWritten = classes.length <= MAX_WRITTEN;
   const head = classes.map((name) => element("th", { scope: "col" }, element("span", { title: name }, name)));
   const lines = shares.map((row, y) => {
-    const cells = row.map((part, z) => {
-      const share = n[y] >= LEAST ? part : 0;
+    const cells = row.map((share, z) => {
+      if (n[y] < LEAST) return element("td", { title: "Too few answers to tell" });
       const words = `${classes[y]} called ${classes[z]}: ${percent(share)}`;
       const text = count(100 * share);
       const cell = element("td", { title: words, className: y === z ? "right" : "wrong" });
@@ -42,18 +42,19 @@ function square(classes, shares, n) {
   return element(
     "div",
     { className: "crowd" },
-    element("p", { id: "square-note", className: "muted" }, "Row: what the image is, as believed. Column: what people called it, in % of their answers."),
+    element("p", { id: "square-note", className: "muted" }, "Row: what the image is, as believed. Column: what people called it, in % of their answers; empty where these are too few to tell."),
     element("div", { className: "scroller", role: "region", tabIndex: 0, ariaLabel: "Confusion of all people" }, table),
   );
 }
 
-function list(classes, top, most) {
-  const lines = top.filter((pair) => pair.n >= LEAST).slice(0, most).map(({ truth, label, share, n }) =>
+function list(classes, n, top, most) {
+  const isKnown = ({ truth, n: often }) => n[truth] >= LEAST && often >= 1;
+  const lines = top.filter(isKnown).slice(0, most).map(({ truth, label, share, n: often }) =>
     element(
       "li",
       {},
       element("span", { className: "pair" }, element("b", {}, classes[truth]), " called ", element("b", {}, classes[label])),
-      element("span", { className: "muted" }, `${percent(share)} (${count(n)})`),
+      element("span", { className: "muted" }, `${percent(share)} (${count(often)})`),
     ),
   );
   const title = element("h3", {}, "Most often");

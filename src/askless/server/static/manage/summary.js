@@ -39,10 +39,19 @@ export function showPulse(summary) {
     last === null ? "No answers yet" : `Last answer ${ago(last)}${active ? `, ${count(active)} at work` : ""}`;
 }
 
-// Rounded down: 100 % is said when all are done.
-const percentDone = ({ images: { total, open } }) => percent(total ? Math.floor((1000 * (total - open)) / total) / 1000 : 0);
+// Whether answers wait for the first inference: what is finished is not known then.
+const isToInfer = ({ n_answers: n, estimate }) => n > 0 && !estimate;
 
-function progress({ images }) {
+function percentDone(summary) {
+  const { total, open } = summary.images;
+  if (isToInfer(summary)) return "–";
+  return percent(open ? Math.min((total - open) / total, 0.999) : total ? 1 : 0); // 100 % is said when all are done
+}
+
+function progress(summary) {
+  const { images } = summary;
+  if (isToInfer(summary))
+    return [element("p", { className: "headline" }, several(images.total, "image"), "; which are done, the first inference says")];
   const shares = KINDS.filter(([kind]) => images[kind]).map(([kind]) => {
     const part = element("span", { className: kind });
     part.style.flexGrow = images[kind];
@@ -54,7 +63,7 @@ function progress({ images }) {
   const headline = element(
     "p",
     { className: "headline" },
-    element("b", {}, percentDone({ images })),
+    element("b", {}, percentDone(summary)),
     ` of ${several(images.total, "image")} done`,
   );
   return [headline, element("div", { className: "bar", ariaHidden: "true" }, ...shares), element("ul", { className: "legend" }, ...legend)];
@@ -62,12 +71,12 @@ function progress({ images }) {
 
 function figures(summary) {
   const { accuracy, cost, images } = summary;
-  const done = images.total - images.open;
+  const done = isToInfer(summary) ? 0 : images.total - images.open;
   const perImage = done && summary.n_answers ? `${(summary.n_answers / done).toFixed(2)} per image done` : "";
   const skips = summary.n_skips ? several(summary.n_skips, "skip") : "";
   return [
     figure("Answers", count(summary.n_answers), [perImage, skips], "answers"),
-    figure("Per hour", count(summary.per_hour), [several(summary.n_annotators, "annotator")]),
+    figure("Per hour", summary.per_hour === null ? "–" : count(summary.per_hour), [several(summary.n_annotators, "annotator")]),
     figure("Still to come", cost.n_to_come ? `≈ ${count(cost.n_to_come)}` : (cost.n_to_come ?? "–"), [
       cost.price && cost.to_come ? `≈ ${money(cost.to_come, cost.currency)}` : "",
       cost.budget === null ? "no budget set" : `budget ${count(cost.budget)}`,
@@ -75,15 +84,17 @@ function figures(summary) {
     figure("Spent", cost.price ? money(cost.spent, cost.currency) : "–", [
       cost.price ? `${money(cost.price, cost.currency)} per answer` : "no price set",
     ]),
-    figure("Accuracy, believed", summary.n_answers ? percent(accuracy.estimated) : "–", [
+    figure("Accuracy, believed", summary.n_answers && summary.estimate ? percent(accuracy.estimated) : "–", [
       accuracy.gold ? `gold: ${percent(accuracy.gold.share)} (${interval(accuracy.gold)})` : "not checked by gold",
     ]),
-    figure("Inference", ...inferenceWords(summary.inference)),
+    figure("Inference", ...inferenceWords(summary)),
   ];
 }
 
-function inferenceWords({ last_error: error, last_seconds: seconds, n_behind: behind, refreshed }) {
+function inferenceWords(summary) {
+  const { last_error: error, last_seconds: seconds, n_behind: behind, refreshed } = summary.inference;
   if (error) return ["In trouble", [error]];
+  if (isToInfer(summary)) return ["–", ["the first one is under way"]];
   if (!behind && refreshed === null) return ["–", ["comes with the first answers"]];
   const when = refreshed === null ? "not yet" : `last at ${hour(refreshed)}`;
   const took = seconds === null ? "" : `took ${seconds.toFixed(1)} s`;
