@@ -1,13 +1,14 @@
 """All methods side by side: answers per image to reach an accuracy, how honest each is, and where each stops.
 
     python benchmarks/efficiency/method.py [SET ...] [--methods NAME,...] [--method "KEY=VALUE ..."] [--seeds 0,1,2,3,4]
-        [--annotators 10,50,500] [--prototypes 0,1,3,10] [--jobs 2] [--out runs/efficiency]
+        [--annotators 10,50,500] [--prototypes 0,1,3,10] [--count-prototypes] [--jobs 2] [--out runs/efficiency]
 
 Every run of a set and a seed sees the same images, prototypes and people, who give the same answers. Finished runs are
 kept in --out and not run again. Printed are means over seeds: accuracy, ECE and the share of right labels among
 finished images at fixed answers per image and at the method's own stop; answers per image to reach a level; and, paired
 by seed, their ratio to the better of the paper's method on raw and on whitened features, with a 95 % interval (t, of
-the logarithm). A seed in which a method never gets there counts with the answers it could have had.
+the logarithm). A seed in which a method never gets there counts with the answers it could have had. Curves with bands
+are pictures in --out. Prototypes cost nothing, or, with --count-prototypes, an answer each.
 
 `--method` adds any settings, so that an ablation is one command (docs/explanation/askless-method.md).
 """
@@ -20,8 +21,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from curves import draw
 from scipy import stats
-from sets import METHODS, SETS, SHARED, WHITENED, Run, at, cost_of, read, run
+from sets import METHODS, SETS, SHARED, WHITENED, Run, at, cost_of, prototypes_per_item, read, run
 
 POINTS = (0.0, 0.1, 0.3, 0.5, 1.0)
 BARS = ("efficient_annotation", WHITENED)
@@ -39,8 +41,8 @@ def ratio(costs: Sequence[float], bars: Sequence[float], most: float) -> str:
     return f"{np.exp(middle):.2f}{text}"
 
 
-def print_case(name: str, tables: Mapping[str, list[list[dict[str, float]]]]) -> None:
-    levels, most = SETS[name].levels, SETS[name].budget
+def print_case(name: str, tables: Mapping[str, list[list[dict[str, float]]]], given: float) -> None:
+    levels, most = SETS[name].levels, SETS[name].budget + given
     print(f"  {'':30} accuracy, ECE, finished right at {', '.join(map(str, POINTS))} answers an image; at its own stop")
     for method, runs in tables.items():
         line = f"  {method:30}"
@@ -73,6 +75,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2,3,4")
     parser.add_argument("--annotators", default="50")
     parser.add_argument("--prototypes", default="10")
+    parser.add_argument("--count-prototypes", action="store_true", help="as an answer each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=Path("runs/efficiency"))
     arguments = parser.parse_args()
@@ -92,12 +95,19 @@ def main() -> None:
         for n_done, done in enumerate(as_completed(running), start=1):
             print(f"{n_done} of {len(missing)}: {done.result().name}", flush=True)
     for name, (n_annotators, n_prototypes) in product(names, product(*counts)):
-        print(f"\n{name}, {n_annotators} annotators, {n_prototypes} prototypes a class")
-        tables = {
-            method: [read(Run(name, method, n_annotators, n_prototypes, seed).file(arguments.out)) for seed in seeds]
-            for method in methods
+        title = f"{name}, {n_annotators} annotators, {n_prototypes} prototypes a class"
+        of_case = {
+            method: [Run(name, method, n_annotators, n_prototypes, seed) for seed in seeds] for method in methods
         }
-        print_case(name, tables)
+        given = 0.0
+        if arguments.count_prototypes:
+            given = prototypes_per_item(of_case[methods[0]][0])
+            title += f", which are {given:.2f} answers an image"
+        print(f"\n{title}")
+        tables = {method: [read(one.file(arguments.out), given) for one in of] for method, of in of_case.items()}
+        print_case(name, tables, given)
+        counted = "-counted" if arguments.count_prototypes else ""
+        draw(arguments.out / f"{name}-{n_annotators}-{n_prototypes}{counted}.png", title, tables)
 
 
 if __name__ == "__main__":

@@ -139,9 +139,17 @@ def run(one: Run, folder: Path) -> Path:
     return file
 
 
-def read(file: Path) -> list[dict[str, float]]:
+def prototypes_per_item(one: Run) -> float:
+    """How many images are known beforehand, for each image to be labelled."""
+    source = load(compose(one.settings))
+    return len(source.prototypes) / (source.dataset.n_items - len(source.prototypes))
+
+
+def read(file: Path, given: float = 0.0) -> list[dict[str, float]]:
+    """The rows of a run, with so many answers an image before the first."""
     with file.open(newline="") as stream:
-        return [{key: float(text) if text else np.nan for key, text in row.items()} for row in csv.DictReader(stream)]
+        rows = [{key: float(text) if text else np.nan for key, text in row.items()} for row in csv.DictReader(stream)]
+    return [row | {"annotations_per_item": row["annotations_per_item"] + given} for row in rows]
 
 
 def at(rows: Sequence[dict[str, float]], column: str, cost: float) -> float:
