@@ -60,6 +60,7 @@ def test_a_campaign_at_its_end_costs_nothing_more() -> None:
         [(100 * k, 0.5) for k in range(5)],
         [(100 * k, 0.1 + k / 10) for k in range(5)],
         [(100 * k, 0.0) for k in range(5)],
+        [(100, 0.5 - k / 10) for k in range(3)],
     ],
 )
 def test_without_a_fall_there_is_no_forecast(history: list[tuple[int, float]]) -> None:
