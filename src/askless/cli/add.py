@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from askless.cli.intake import take_in, use_of
-from askless.cli.serve import note_if_served
+from askless.cli.served import note_if_served
 from askless.cli.terminal import new_app, note
 from askless.data.campaign_features import explain_outdated_prior, is_prior_outdated
 from askless.data.classes import parse_classes

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from askless.cli.progress import display_progress
-from askless.cli.serve import note_if_served
+from askless.cli.served import note_if_served
 from askless.cli.terminal import new_app, note
 from askless.data.folder import CampaignFolder
 from askless.embed.feature_file import Embedding, take_features

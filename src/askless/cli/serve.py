@@ -9,8 +9,6 @@ import typer
 from askless.advice import advise
 from askless.cli.links import print_link
 from askless.cli.terminal import new_app, note, out
-from askless.data.folder import CampaignFolder
-from askless.data.serving import find_server
 from askless.server.live import LiveCampaign
 from askless.server.serve import is_own, serve
 
@@ -48,15 +46,6 @@ def serve_command(
 
     warn(host, public_url)
     serve(campaign, host=host, port=port, public_url=public_url, on_ready=say)
-
-
-def note_if_served(place: CampaignFolder) -> None:
-    """Says when the server takes up what was changed in the folder of its campaign."""
-    if server := find_server(place):
-        note(
-            f"The campaign is being served at {server.url}, and goes on there as it was: end serving (Ctrl-C) and "
-            "serve it again to take this up; no answer is lost."
-        )
 
 
 def warn_of_settings(live: LiveCampaign) -> None:

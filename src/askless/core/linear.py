@@ -16,9 +16,8 @@ class LinearHead:
 
     def logits(self, X: Float32Array) -> Float32Array:
         """(n, K) of features (n, d)."""
-        with np.errstate(
-            invalid="ignore"
-        ):  # some BLAS kernels raise the flag for lanes of a register that nobody reads
+        # some BLAS kernels raise the flag for lanes of a register that nobody reads
+        with np.errstate(invalid="ignore"):
             logits: Float32Array = X @ self.weights.astype(np.float32)
         logits += self.bias.astype(np.float32)
         return logits
