@@ -25,6 +25,7 @@ weighted sampling without replacement"; bets as likelihood ratios that of Waudby
 sequences for sampling without replacement".
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -135,22 +136,10 @@ def bound_wrong(strata: Sequence[Stratum], draws: Draws, alpha: float, n_allowed
     if not len(draws):
         return low, high
     up, down = _Bets.against(strata, draws, n_allowed), _Bets.against(strata, draws, None)
-    excluded, possible = high + 1, low - 1
-    while excluded - possible > 1:
-        middle = (excluded + possible) // 2
-        if up.highest(middle) >= np.log(1 / (HIGH_SHARE * alpha)):
-            excluded = middle
-        else:
-            possible = middle
-    high = max(possible, low)
-    possible, excluded = high, low - 1
-    while possible - excluded > 1:
-        middle = (excluded + possible) // 2
-        if down.highest(middle) >= np.log(1 / ((1 - HIGH_SHARE) * alpha)):
-            excluded = middle
-        else:
-            possible = middle
-    return possible, high
+    rules_out_many, rules_out_few = np.log(1 / (HIGH_SHARE * alpha)), np.log(1 / ((1 - HIGH_SHARE) * alpha))
+    n_possible = bisect_left(range(low, high + 1), rules_out_many, key=up.highest)
+    high = low + max(n_possible - 1, 0)
+    return low + bisect_right(range(low, high), -rules_out_few, key=lambda n_wrong: -down.highest(n_wrong)), high
 
 
 def expect_draws(
