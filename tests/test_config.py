@@ -467,10 +467,6 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
         branch = reduce(lambda inner, group: inner.setdefault(group, {}), groups, tree)
         branch[name] = draw(any_value(FIELDS[key]))
     learner = tree.setdefault("learner", {})
-    if learner.get("algo") == "torch":
-        learner["module"] = draw(st.text("ab.:", min_size=1))
-    else:
-        learner.pop("module", None)
     if "calibrate" in learner:
         learner["calibrate"] = draw(st.sampled_from(["none", "temperature", "cv_2", "cv_10"]))
         learner["prototype_as_val"] = not learner["calibrate"].startswith("cv_")
@@ -490,6 +486,10 @@ def configs(draw: st.DrawFn) -> SimulationConfig:
         tree.get("aggregator", {}).pop("algo", None)
     if tree.get("aggregator", {}).get("algo") == "majority_vote":
         learner["algo"] = "dummy"
+    if learner.get("algo") == "torch":
+        learner["module"] = draw(st.text("ab.:", min_size=1))
+    else:
+        learner.pop("module", None)
     return SimulationConfig.model_validate(tree)
 
 
