@@ -10,7 +10,7 @@ from problems import Problem, problems
 
 from askless.core import aggregate
 from askless.core.aggregate import e_step, fit, majority_vote, most_likely
-from askless.core.votes import EPSILON, group
+from askless.core.votes import EPSILON, find_disputed, group
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, FloatArray, IntArray
 
