@@ -177,6 +177,32 @@ def test_an_invitation_is_shown_and_taken_back(serve: Serve) -> None:
     expect(page.locator("#invitations")).to_contain_text("zoe annotator, taken back")
 
 
+def test_who_is_invited_again_is_shown_the_standing_link_and_may_have_another(serve: Serve) -> None:
+    page = serve().open()
+
+    def invite() -> str:
+        page.get_by_label("Name").fill("zoe")
+        page.get_by_role("button", name="Invite", exact=True).click()
+        return shown()
+
+    def shown() -> str:
+        return page.get_by_role("dialog").get_by_label("Link", exact=True).input_value()
+
+    dialog, known = page.get_by_role("dialog"), page.get_by_text("zoe has a link already, good until")
+    first = invite()
+    expect(known).to_have_count(0)
+    dialog.get_by_role("button", name="Close").click()
+
+    assert invite() == first
+    expect(known).to_be_visible()
+    check_accessible(page)
+    dialog.get_by_role("button", name="Make another").click()
+    expect(known).to_have_count(0)
+    assert shown() != first
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.locator("#invitations li", has_text="zoe annotator")).to_have_count(2)
+
+
 def test_labels_are_downloaded_as_a_zip(serve: Serve, tmp_path: Path) -> None:
     page = serve().open("viewer")
     page.get_by_label("Format").select_option("imagefolder")

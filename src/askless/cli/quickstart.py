@@ -54,7 +54,8 @@ def quickstart(
 
     def say(live: LiveCampaign, url: str) -> None:
         manager = live.link(live.admin(), url)
-        annotators = {name: live.link(number, url) for name, number in _invite(live, n_annotators).items()}
+        names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
+        annotators = {name: live.link(live.invite_for_good(name, "annotator"), url) for name in names}
         if as_json:
             print(json.dumps({"url": url, "admin": manager, "annotators": annotators}), flush=True)
         else:
@@ -89,14 +90,3 @@ def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> N
     if not place.features.exists():
         with display_progress("features") as on_progress:
             embed(place, open_encoder("basic"), on_progress=on_progress)
-
-
-def _invite(live: LiveCampaign, n_annotators: int) -> dict[str, int]:
-    """The invitations of the first so many annotators: those that there are, and new ones."""
-    known = {
-        one.name: one.id
-        for one in live.campaign.invitations()
-        if one.role == "annotator" and one.ends is None and not one.is_revoked
-    }
-    names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
-    return {name: known.get(name) or live.campaign.invite(name, "annotator") for name in names}

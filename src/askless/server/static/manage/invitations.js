@@ -12,7 +12,7 @@ export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
     const now = Date.now() / 1000;
     const lines = invitations.map(({ id, name, role, ends, is_revoked: isRevoked }) => {
       const isOver = ends !== null && ends < now;
-      const state = isRevoked ? "taken back" : isOver ? "ended" : ends === null ? "for ever" : `until ${day(ends)}`;
+      const state = isRevoked ? "taken back" : isOver ? "ended" : until(ends);
       const isLive = !isRevoked && !isOver;
       const buttons = isAdmin && isLive ? [order("Link", name, () => onLink(id, name)), askTwice(order("Take back", name, () => onRevoke(id)), name)] : [];
       return element(
@@ -26,6 +26,8 @@ export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
     root.replaceChildren(element("ul", { className: "people" }, ...lines));
   };
 }
+
+const until = (ends) => (ends === null ? "for ever" : `until ${day(ends)}`);
 
 function order(title, name, onClick) {
   const button = element("button", { type: "button", className: "small" }, title);
@@ -67,7 +69,8 @@ function makeForm(form, onInvite) {
   };
 }
 
-export function showLink(name, { link, qr }) {
+// `onNew` makes another link for somebody who has had this one before.
+export function showLink(name, { link, qr, ends, is_new: isNew = true }, onNew) {
   const dialog = document.getElementById("link");
   const text = element("input", { id: "link-text", value: link, readOnly: true });
   const copy = element("button", { type: "button", className: "primary" }, "Copy");
@@ -82,13 +85,17 @@ export function showLink(name, { link, qr }) {
     }
   };
   close.onclick = () => dialog.close();
+  const another = element("button", { type: "button", onclick: onNew }, "Make another");
+  const known = element("p", {}, `${name} has a link already, good ${until(ends)}: this one.`);
   dialog.replaceChildren(
     element("h2", { id: "link-title" }, `The link of ${name}`),
+    ...(isNew ? [] : [known]),
     element("p", { className: "muted" }, "Whoever has it is this person here. Send it to them alone."),
     element("img", { className: "qr", src: qr, alt: `QR code of the link of ${name}` }),
     element("label", { htmlFor: "link-text" }, "Link"),
     text,
-    element("div", { className: "buttons" }, copy, close),
+    element("div", { className: "buttons" }, copy, ...(isNew ? [] : [another]), close),
   );
+  dialog.close(); // it may show the link that there was
   dialog.showModal();
 }

@@ -42,6 +42,12 @@ function start(server) {
     }
   }
 
+  async function invite(wanted) {
+    const given = await order("invitations", wanted);
+    if (given) showLink(wanted.name, given, () => invite({ ...wanted, is_new: true }));
+    return given;
+  }
+
   function build(isAdmin) {
     const images = imagesView({ server, onPage: () => lookAtImages(true) });
     $("pause").onclick = () => order(summary.state === "paused" ? "resume" : "pause");
@@ -54,11 +60,7 @@ function start(server) {
       }),
       invitations: invitationsView({
         isAdmin,
-        onInvite: async (wanted) => {
-          const made = await order("invitations", wanted);
-          if (made) showLink(wanted.name, made);
-          return made;
-        },
+        onInvite: invite,
         onLink: (id, name) => server.link(id).then((made) => showLink(name, made), ({ message }) => tellTrouble(message)),
         onRevoke: (id) => order("revoke", { id }),
       }),
