@@ -25,6 +25,14 @@ PHONE = {"width": 360, "height": 740}
 N_ITEMS, N_GOLD = 40, 4
 HOSTILE = ('<img src=x onerror="alert(1)">', "'\"></span><script>alert(2)</script>", "javascript:alert(3)")
 
+STICKING_OUT = """() => [...document.querySelectorAll("section, th, td, button, input, select")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth)
+    .map((one) => one.outerHTML.slice(0, 80))"""
+TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select")]
+    .filter((one) => one.getClientRects().length)
+    .filter((one) => one.offsetWidth < 44 || one.offsetHeight < 44)
+    .map((one) => one.outerHTML.slice(0, 80))"""
+
 
 @dataclass
 class Place:
@@ -263,6 +271,52 @@ def test_everybody_can_use_it(serve: Serve, n_classes: int) -> None:
         expect(page.locator("#curves canvas")).to_have_count(3)
         check_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(("scheme", "n_classes"), [("light", 11), ("dark", 30)])
+def test_a_phone_shows_a_part_at_a_time_and_all_of_it(serve: Serve, scheme: str, n_classes: int) -> None:
+    classes = ["a triangle with a remarkably long name for a class of shapes", *(f"class {y}" for y in range(29))]
+    people = ("somebody-with-a-very-long-name-of-more-than-forty-letters@example.org", *(f"Ann {j}" for j in range(59)))
+    place = serve(classes=classes[:n_classes], people=people)
+    for name in people:
+        place.live.campaign.invite(name, "annotator")
+    page = place.open(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, is_mobile=True)
+    expect(page.locator("#images .card")).not_to_have_count(0)
+    titles = {
+        "Progress": ["How it goes", "Over time"],
+        "Annotators": ["Annotators", "What is confused with what"],
+        "Images": ["Images to look at"],
+        "Settings": ["Settings", "People", "Labels so far"],
+    }
+    for part, shown in titles.items():
+        page.get_by_role("navigation").get_by_role("button", name=part).tap()
+        assert page.locator("h2:visible").all_text_contents() == shown
+        check_accessible(page)
+        assert page.evaluate(STICKING_OUT) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(TOO_SMALL) == []
+
+    page.get_by_role("button", name="Invite people").tap()
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    expect(page.locator("#invitations li")).to_have_count(20)
+    page.get_by_role("button", name="Show more (41 left)").tap()
+    expect(page.locator("#invitations li")).to_have_count(61)
+
+    page.get_by_role("navigation").get_by_role("button", name="Annotators").tap()
+    page.get_by_label("Sort by").select_option("Name")
+    expect(page.locator("#annotators .who").first).to_have_text("Ann 0")
+    page.get_by_role("button", name="Ban Ann 0").tap()
+    expect(page.get_by_role("button", name="Let back in Ann 0")).to_be_visible()
+    assert page.evaluate(STICKING_OUT) == []
+
+
+def test_a_wide_screen_shows_all_parts(serve: Serve) -> None:
+    page = serve().open()
+    expect(page.get_by_role("navigation")).to_have_count(0)
+    expect(page.get_by_label("Sort by")).to_be_hidden()
+    expect(page.locator("h2:visible")).to_have_count(8)
+    page.get_by_role("button", name="Invite people").click()
+    expect(page.locator("h2:visible")).to_have_count(8)
 
 
 def test_few_answers_are_no_finding(serve: Serve) -> None:

@@ -1,16 +1,25 @@
 // Personal links: made, shown once more as text and QR code, taken back.
 
 import { element } from "../annotate/element.js";
-import { day } from "./words.js";
+import { count, day } from "./words.js";
 
-export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
+const PER_PAGE = 20;
+const until = (ends) => (ends === null ? "for ever" : `until ${day(ends)}`);
+
+export function invitationsView({ isAdmin, onGo, onInvite, onLink, onRevoke }) {
   const root = document.getElementById("invitations");
   const form = document.getElementById("invite");
-  if (isAdmin) makeForm(form, onInvite);
+  if (isAdmin) makeForm(form, { onGo, onInvite });
 
-  return ({ invitations }) => {
+  const list = element("ul", { className: "people" });
+  const more = element("button", { type: "button", className: "quiet", hidden: true });
+  root.replaceChildren(list, more);
+  let n = PER_PAGE;
+
+  return function show({ invitations }) {
     const now = Date.now() / 1000;
-    const lines = invitations.map(({ id, name, role, ends, is_revoked: isRevoked }) => {
+    const newest = invitations.toReversed().slice(0, n);
+    const lines = newest.map(({ id, name, role, ends, is_revoked: isRevoked }) => {
       const isOver = ends !== null && ends < now;
       const state = isRevoked ? "taken back" : isOver ? "ended" : until(ends);
       const isLive = !isRevoked && !isOver;
@@ -23,11 +32,15 @@ export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
       );
     });
     if (!lines.length) lines.push(element("li", { className: "empty" }, "Nobody is invited yet."));
-    root.replaceChildren(element("ul", { className: "people" }, ...lines));
+    list.replaceChildren(...lines);
+    more.hidden = invitations.length <= n;
+    more.textContent = `Show more (${count(invitations.length - n)} left)`;
+    more.onclick = () => {
+      n += 5 * PER_PAGE;
+      show({ invitations });
+    };
   };
 }
-
-const until = (ends) => (ends === null ? "for ever" : `until ${day(ends)}`);
 
 function order(title, name, onClick) {
   const button = element("button", { type: "button", className: "small" }, title);
@@ -50,7 +63,7 @@ function askTwice(button, name) {
   return button;
 }
 
-function makeForm(form, onInvite) {
+function makeForm(form, { onGo, onInvite }) {
   const name = element("input", { id: "invite-name", required: true, maxLength: 200, autocomplete: "off" });
   const role = element("select", { id: "invite-role" }, ...["annotator", "viewer", "admin"].map((one) => element("option", { value: one }, one)));
   const days = element("input", { id: "invite-days", type: "number", min: 1, max: 3650, value: 30, required: true });
@@ -60,6 +73,7 @@ function makeForm(form, onInvite) {
   const go = document.getElementById("go-invite");
   go.hidden = false;
   go.onclick = () => {
+    onGo();
     form.scrollIntoView({ block: "center" });
     name.focus();
   };
