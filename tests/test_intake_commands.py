@@ -13,6 +13,7 @@ from PIL import Image
 from askless import cli
 from askless.cli import progress
 from askless.data import intake, survey
+from askless.data.folder import CampaignFolder
 from pseudo_terminal import run_on_a_terminal
 
 Command = Callable[..., tuple[int, str, str]]
@@ -70,6 +71,19 @@ def test_init_warns_of_a_learner_without_known_labels(askless: Command) -> None:
     arguments = ("init", "birds", "--images", "photos", "--classes", "cat,dog", "learner_method=lean")
     assert "labels can swap whole classes; give some ten of each class" in askless(*arguments)[2]
     assert "swap" not in askless(*(*arguments[:1], "known", *arguments[2:], "--labels-are", "prototype"))[2]
+
+
+def test_init_with_a_promise_says_who_audits_it(askless: Command) -> None:
+    arguments = ("init", "birds", "--images", "photos", "--classes", "cat,dog", "promise.auditors=['Eve B','joe']")
+    assert "audits" not in askless(*arguments)[2]
+    arguments = ("init", "finches", *arguments[2:], "--target-accuracy", "0.9", "--confidence", "0.8")
+    said = askless(*arguments)[2]
+    assert "audits, which ask only people whom you trust (promise.auditors): Eve B, joe." in said
+    assert "Their links: askless invite finches 'Eve B' joe" in said
+    promise = CampaignFolder(Path("finches")).read_config().campaign.promise
+    assert (promise.target_accuracy, promise.confidence) == (0.9, 0.8)
+    code, _, said = askless(*arguments[:-2], "--confidence", "2")
+    assert (code, "promise.confidence=2" in said) == (2, True), said
 
 
 def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:

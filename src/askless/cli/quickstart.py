@@ -10,6 +10,7 @@ from askless.cli.browser import has_display, open_link
 from askless.cli.intake import Store
 from askless.cli.links import print_link
 from askless.cli.progress import display_progress
+from askless.cli.promise import Confidence, TargetAccuracy, name_auditors, promise_settings
 from askless.cli.serve import Host, Port, PublicUrl, warn, warn_of_settings
 from askless.cli.terminal import counted, new_app, note, out
 from askless.data.classes import OTHER, parse_classes
@@ -31,6 +32,8 @@ def quickstart(
     campaign: Annotated[
         Path | None, typer.Option(help="Folder of the campaign; by default IMAGES-campaign, here.")
     ] = None,
+    target_accuracy: TargetAccuracy = None,
+    confidence: Confidence = None,
     store: Store = "",
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -47,7 +50,7 @@ def quickstart(
     place = CampaignFolder(campaign or Path(f"{images.resolve().stem}-campaign"))
     warn(host, public_url)
     try:
-        _prepare(place, images, classes, store)
+        _prepare(place, images, classes, promise_settings(target_accuracy, confidence), store)
     except KeyboardInterrupt:
         note("Interrupted. Nothing is lost: repeat the command to go on.")
         raise typer.Exit(130) from None
@@ -55,9 +58,13 @@ def quickstart(
     def say(live: LiveCampaign, url: str) -> None:
         manager = live.link(live.admin(), url)
         names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
-        annotators = {name: live.link(live.invite_for_good(name, "annotator"), url) for name in names}
+        promise = live.campaign.config.promise
+        auditors = promise.auditors if promise.target_accuracy is not None else ()
+        links = {name: live.link(live.invite_for_good(name, "annotator"), url) for name in (*names, *auditors)}
         if as_json:
-            print(json.dumps({"url": url, "admin": manager, "annotators": annotators}), flush=True)
+            people = {"annotators": names, "auditors": auditors}
+            told = {role: {name: links[name] for name in known} for role, known in people.items()}
+            print(json.dumps({"url": url, "admin": manager} | told), flush=True)
         else:
             out.print(
                 "\nEach of these links is for one person and good until you take it back. "
@@ -65,8 +72,10 @@ def quickstart(
                 soft_wrap=True,
             )
             print_link("manager", manager, has_code=has_codes)
-            for name, link in annotators.items():
+            for name, link in links.items():
                 print_link(name, link, has_code=has_codes)
+            if auditors:
+                out.print(f"\n{name_auditors(promise)}", markup=False, soft_wrap=True)
         warn_of_settings(live)
         if not is_quiet and has_display():
             open_link(manager, place.opening)
@@ -77,10 +86,10 @@ def quickstart(
         place.opening.unlink(missing_ok=True)
 
 
-def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> None:
+def _prepare(place: CampaignFolder, images: Path, classes: str, settings: list[str], store: str) -> None:
     address = address_of_folder(store, place.root) if store else ""
     with display_progress("images") as on_progress:
-        intake = init(place, images, parse_classes(classes), store=address, on_progress=on_progress)
+        intake = init(place, images, parse_classes(classes), settings=settings, store=address, on_progress=on_progress)
     has_other = any(one.name == OTHER for one in place.read_classes())
     names = counted(intake.n_classes - has_other, "class", "classes") + (f" and `{OTHER}`" if has_other else "")
     note(f"{place.root}: {counted(intake.n_items, 'item', 'items')}, {names}.")

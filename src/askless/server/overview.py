@@ -10,6 +10,7 @@ import numpy as np
 from askless.advice import advise
 from askless.core.risk import ItemStatus
 from askless.data.labels_out.formats import FORMATS
+from askless.results import Status
 from askless.server import insight
 from askless.server.costs import cost_of
 from askless.server.insight import CloseLook
@@ -47,6 +48,7 @@ MORE = (
     "There are new images, labels or features in the campaign's folder; they are taken up when serving begins the next "
     "time, so end it (Ctrl-C where it runs) and serve again; no answer is lost."
 )
+AUDIT = "An audit is under way, so only its auditors are asked now: {}. Each of them needs a link of that name."
 HOUR = 3600
 ACTIVE_SECONDS = 600
 LEAST_MINUTES = 5
@@ -115,16 +117,18 @@ class Overview:
                 price=page.price_per_answer,
             ),
             has_gold=self._has_gold,
-            notes=self._notes(),
+            notes=self._notes(status),
             estimate=upto,
             formats=list(FORMATS),
         )
 
-    def _notes(self) -> list[str]:
+    def _notes(self, status: Status) -> list[str]:
         """What whoever runs the campaign had better know."""
         campaign = self._live.campaign
         advice = advise(campaign.config, len(campaign.prototypes))
-        return [*([advice] if advice else ()), *([MORE] if self._live.has_more() else ())]
+        is_auditing = status.promise is not None and status.promise.is_auditing
+        audit = AUDIT.format(", ".join(campaign.config.promise.auditors)) if is_auditing else ""
+        return [note for note in (advice, audit, MORE if self._live.has_more() else "") if note]
 
     def curves(self) -> Curves:
         n_items = self._live.campaign.status().n_items

@@ -15,6 +15,8 @@ const REASONS = {
   budget: "the budget is spent",
   early_stop: "more answers no longer helped",
   no_annotator: "nobody may be asked about any open image",
+  promise_kept: "audits have shown that the promise is kept",
+  cannot_be_reached: "the promised accuracy cannot be reached",
 };
 
 export function showSummary(summary) {
