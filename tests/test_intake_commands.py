@@ -48,7 +48,7 @@ def test_init_then_add(askless: Command) -> None:
     assert shown.startswith("3 new images in ")
     assert "birds has 3 items and 3 classes; prototypes: 0, gold: 0." in shown
     assert "       1 file left out: unreadable\nEach by name: birds/skipped.csv\n" in shown
-    assert "3 images have a label already, which is not used; say what for by --labels-are" in said
+    assert "3 images have a label already, which is not used; --labels-are says what for" in said
     assert "seed = 3\nmax_risk = 0.05\n" in Path("birds/askless.toml").read_text()
 
     Path("photos/cat/3.png").write_bytes(Path("photos/cat/1.jpg").read_bytes() + b"longer")
@@ -64,7 +64,7 @@ def test_init_then_add(askless: Command) -> None:
     }  # fmt: skip
     code, shown, _ = askless("add", "birds", "--classes", "emu")
     assert (code, shown.splitlines()[0]) == (0, "No new images.")
-    assert "1 remarks on images that are used: birds/notes.csv" in shown
+    assert "1 remark on images that are used: birds/notes.csv" in shown
 
 
 def test_init_warns_of_a_learner_without_known_labels(askless: Command) -> None:
@@ -110,7 +110,7 @@ def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:
         (["init", "birds", "--images", "nowhere", "--classes", "a,b"], "There are no images at nowhere"),
         (["init", "birds", "--images", "photos", "--labels-are", "silver"], "allowed: prototype, gold"),
         (["init", "birds", "--images", "photos", "--classes", "a,b", "sede=1"], "did you mean 'seed'"),
-        (["init", "photos/bad.jpg", "--images", "photos", "--classes", "a,b"], "mend that, or write elsewhere"),
+        (["init", "photos/bad.jpg", "--images", "photos", "--classes", "a,b"], "fix that, or write elsewhere"),
         (["add", "birds", "--classes", "owl"], "There is no campaign at "),
         (["add", "photos", "--classes", "owl"], "make them by `askless init`"),
         (["add", "birds"], "There is nothing to add"),

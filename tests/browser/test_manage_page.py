@@ -101,7 +101,7 @@ def test_what_is_to_be_done_is_said(serve: Serve) -> None:
     page = place.open()
     expect(page.locator("#notes")).to_be_hidden()
     place.live.place.features.write_bytes(b"new")
-    expect(page.locator("#notes li")).to_contain_text("taken up when serving begins the next time", timeout=15_000)
+    expect(page.locator("#notes li")).to_contain_text("To use them, end serving", timeout=15_000)
     check_accessible(page)
 
 
@@ -243,7 +243,7 @@ def test_an_annotators_link_opens_nothing_here(serve: Serve) -> None:
     expect(page.get_by_role("alert")).to_contain_text("personal link only")
     link = place.live.link(place.live.campaign.invite("ann", "annotator"), place.url).replace("/#", "/manage#")
     page.goto(link)
-    expect(page.get_by_role("alert")).to_contain_text("needed is viewer or admin")
+    expect(page.get_by_role("alert")).to_contain_text("this needs viewer or admin")
     expect(page.locator("#board")).to_be_hidden()
 
 

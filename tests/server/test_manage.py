@@ -122,7 +122,7 @@ def test_the_summary_says_what_is_to_be_done(served: Served, monkeypatch: pytest
     assert served.get("/api/manage/summary").json()["notes"] == []
     np.save(served.live.place.features, np.zeros((3, 3)))
     (note,) = served.get("/api/manage/summary").json()["notes"]
-    assert note.startswith("There are new images, labels or features in the campaign's folder; they are taken up when")
+    assert note.startswith("There are new images, labels or features in the campaign's folder. To use them, end")
     monkeypatch.setattr("askless.server.overview.advise", lambda config, n_known: f"{n_known} known.")
     assert served.get("/api/manage/summary").json()["notes"] == ["6 known.", note]
 

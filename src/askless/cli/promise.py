@@ -8,7 +8,7 @@ from askless.settings import PromiseSettings
 
 TargetAccuracy = Annotated[
     float | None,
-    typer.Option(help="Go on until so many labels are right, as audits show; promise.target_accuracy."),
+    typer.Option(help="Go on until audits show that this share of all labels is right; promise.target_accuracy."),
 ]
 Confidence = Annotated[float | None, typer.Option(help="The chance that the promise is kept; promise.confidence.")]
 

@@ -38,7 +38,9 @@ def quickstart(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     public_url: PublicUrl = None,
-    n_annotators: Annotated[int, typer.Option("--annotators", min=0, help="Links for so many people.")] = 3,
+    n_annotators: Annotated[
+        int, typer.Option("--annotators", min=0, help="How many annotators to make links for.")
+    ] = 3,
     is_quiet: Annotated[bool, typer.Option("--no-browser", help="Do not open the manager's page here.")] = False,
     has_codes: Annotated[bool, typer.Option("--qr", help="Show each link as a QR code, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the links as one JSON object.")] = False,

@@ -177,12 +177,12 @@ def router(live: LiveCampaign) -> APIRouter:
     def _invitation(id: int) -> Invitation:
         found = campaign.invitation(id)
         if found is None:
-            raise HTTPException(404, f"There is no invitation {id}; look again who is invited.")
+            raise HTTPException(404, f"There is no invitation {id}; see who is invited.")
         return found
 
     def _check_known(name: str) -> None:
         if name not in campaign.annotators:
-            raise HTTPException(404, f"Nobody called {name!r} has answered here; look again who has.")
+            raise HTTPException(404, f"Nobody called {name!r} has answered here; see who has.")
 
     def _link(invitation: Invitation, request: Request) -> InvitationLink:
         link = live.link(invitation.id, live.public_url or str(request.base_url))

@@ -45,8 +45,8 @@ N_POINTS = 400
 """Most confusions listed, and most points of a curve."""
 
 MORE = (
-    "There are new images, labels or features in the campaign's folder; they are taken up when serving begins the next "
-    "time, so end it (Ctrl-C where it runs) and serve again; no answer is lost."
+    "There are new images, labels or features in the campaign's folder. To use them, end serving (Ctrl-C where it "
+    "runs) and serve again; no answer is lost."
 )
 AUDIT = "An audit is under way, so only its auditors are asked now: {}. Each of them needs a link of that name."
 HOUR = 3600
@@ -298,12 +298,12 @@ def _rests_on(n_annotations: int, n_items: int, gold: Share | None, *, is_inferr
     if not n_annotations:
         return "Nothing yet: nobody has answered."
     if not is_inferred:
-        return "Nothing yet: nothing has been inferred from the answers that there are."
+        return "Nothing yet: nothing has been inferred from the answers so far."
     believed = f"The model's own opinion of its labels for {n_items:,} images; nothing else has checked them yet."
     if gold is None:
         return believed
     share, low, high = (f"{100 * value:.0f}" for value in (gold.share, gold.low, gold.high))
     return (
-        f"{believed} Checked are people: {share} % of their {gold.n:,} answers about gold images are right (95 % "
+        f"{believed} People are checked: {share} % of their {gold.n:,} answers about gold images are right (95 % "
         f"interval: {low} to {high} %)."
     )

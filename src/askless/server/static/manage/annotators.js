@@ -6,10 +6,10 @@ import { ago, count, interval, percent, seconds } from "./words.js";
 const PER_PAGE = 20;
 const FLAGS = {
   fast: ["too fast", "Half of their last answers came in less than a quarter of a second."],
-  run: ["same again", "So often the same answer in a row that chance would do it once in a million."],
+  run: ["same again", "The same answer so often in a row that chance would do it once in a million."],
   chance: ["near chance", "Their answers are hardly better than guesses."],
   gold: ["fails gold", "They agree with gold less often than you ask for."],
-  copy: ["copies", "All their answers are those of somebody else."],
+  copy: ["copies", "All their answers equal somebody else's."],
 };
 const COLUMNS = [
   ["name", "Name", ({ name }) => name.toLowerCase()],

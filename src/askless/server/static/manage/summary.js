@@ -53,7 +53,7 @@ function percentDone(summary) {
 function progress(summary) {
   const { images } = summary;
   if (isToInfer(summary))
-    return [element("p", { className: "headline" }, several(images.total, "image"), "; which are done, the first inference says")];
+    return [element("p", { className: "headline" }, several(images.total, "image"), "; the first inference will say which are done")];
   const shares = KINDS.filter(([kind]) => images[kind]).map(([kind]) => {
     const part = element("span", { className: kind });
     part.style.flexGrow = images[kind];
