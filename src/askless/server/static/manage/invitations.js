@@ -18,7 +18,7 @@ export function invitationsView({ isAdmin, onGo, onInvite, onLink, onRevoke }) {
 
   return function show({ invitations }) {
     const now = Date.now() / 1000;
-    const newest = invitations.toReversed().slice(0, n);
+    const newest = [...invitations].reverse().slice(0, n);
     const lines = newest.map(({ id, name, role, ends, is_revoked: isRevoked }) => {
       const isOver = ends !== null && ends < now;
       const state = isRevoked ? "taken back" : isOver ? "ended" : until(ends);
