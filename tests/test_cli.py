@@ -263,5 +263,5 @@ def test_a_place_that_cannot_be_written_is_one_sentence(askless: Askless, tmp_pa
     (tmp_path / "file").write_text("in the way")
     run = askless("simulate", *SMALL, "learner_method=ds_model", "--out", tmp_path / "file" / "run")
     assert run.returncode == 2
-    assert "Not a directory; mend that, or write elsewhere" in run.stderr
+    assert "Not a directory; fix that, or write elsewhere" in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1

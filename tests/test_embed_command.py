@@ -33,7 +33,7 @@ def test_basic_features_say_what_is_known_of_them(folder: CampaignFolder) -> Non
     out, err = run("embed", folder.root, "--model", "basic")
     assert "20 items" in out
     assert str(folder.features) in out
-    assert "98.5 % by basic and 93.6 % by efficientnet-lite0 (benchmarks/embedding.py)" in err
+    assert "98.5 % right with basic and 93.6 % with efficientnet-lite0 (benchmarks/embedding.py)" in err
     assert "pip install 'askless[onnx]'" in err
     assert np.load(folder.features).shape[0] == 20
     out, _ = run("embed", folder.root, "--model", "basic")

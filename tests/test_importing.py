@@ -130,7 +130,9 @@ def test_a_file_that_breaks_off_says_what_is_kept(campaign: Campaign, monkeypatc
         import_answers(campaign, broken(1), CLASSES)
     assert read(campaign) == []
     done: list[int] = []
-    with pytest.raises(DataError, match=r"It broke\. The first 2 answers are kept; mend the file and import it again"):
+    with pytest.raises(
+        DataError, match=r"It broke\. The first 2 answers are kept; correct the file and import it again"
+    ):
         import_answers(campaign, broken(3), CLASSES, done.append)
     assert done == [2]
     assert [entry.kind for entry in read(campaign)] == [Kind.JOINED, Kind.ANSWERED, Kind.ANSWERED]

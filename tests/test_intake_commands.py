@@ -13,6 +13,7 @@ from PIL import Image
 from askless import cli
 from askless.cli import progress
 from askless.data import intake, survey
+from askless.data.folder import CampaignFolder
 from pseudo_terminal import run_on_a_terminal
 
 Command = Callable[..., tuple[int, str, str]]
@@ -47,7 +48,7 @@ def test_init_then_add(askless: Command) -> None:
     assert shown.startswith("3 new images in ")
     assert "birds has 3 items and 3 classes; prototypes: 0, gold: 0." in shown
     assert "       1 file left out: unreadable\nEach by name: birds/skipped.csv\n" in shown
-    assert "3 images have a label already, which is not used; say what for by --labels-are" in said
+    assert "3 images have a label already, which is not used; --labels-are says what for" in said
     assert "seed = 3\nmax_risk = 0.05\n" in Path("birds/askless.toml").read_text()
 
     Path("photos/cat/3.png").write_bytes(Path("photos/cat/1.jpg").read_bytes() + b"longer")
@@ -63,13 +64,26 @@ def test_init_then_add(askless: Command) -> None:
     }  # fmt: skip
     code, shown, _ = askless("add", "birds", "--classes", "emu")
     assert (code, shown.splitlines()[0]) == (0, "No new images.")
-    assert "1 remarks on images that are used: birds/notes.csv" in shown
+    assert "1 remark on images that are used: birds/notes.csv" in shown
 
 
 def test_init_warns_of_a_learner_without_known_labels(askless: Command) -> None:
     arguments = ("init", "birds", "--images", "photos", "--classes", "cat,dog", "learner_method=lean")
     assert "labels can swap whole classes; give some ten of each class" in askless(*arguments)[2]
     assert "swap" not in askless(*(*arguments[:1], "known", *arguments[2:], "--labels-are", "prototype"))[2]
+
+
+def test_init_with_a_promise_says_who_audits_it(askless: Command) -> None:
+    arguments = ("init", "birds", "--images", "photos", "--classes", "cat,dog", "promise.auditors=['Eve B','joe']")
+    assert "audits" not in askless(*arguments)[2]
+    arguments = ("init", "finches", *arguments[2:], "--target-accuracy", "0.9", "--confidence", "0.8")
+    said = askless(*arguments)[2]
+    assert "audits, which ask only people whom you trust (promise.auditors): Eve B, joe." in said
+    assert "Their links: askless invite finches 'Eve B' joe" in said
+    promise = CampaignFolder(Path("finches")).read_config().campaign.promise
+    assert (promise.target_accuracy, promise.confidence) == (0.9, 0.8)
+    code, _, said = askless(*arguments[:-2], "--confidence", "2")
+    assert (code, "promise.confidence=2" in said) == (2, True), said
 
 
 def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:
@@ -96,7 +110,7 @@ def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:
         (["init", "birds", "--images", "nowhere", "--classes", "a,b"], "There are no images at nowhere"),
         (["init", "birds", "--images", "photos", "--labels-are", "silver"], "allowed: prototype, gold"),
         (["init", "birds", "--images", "photos", "--classes", "a,b", "sede=1"], "did you mean 'seed'"),
-        (["init", "photos/bad.jpg", "--images", "photos", "--classes", "a,b"], "mend that, or write elsewhere"),
+        (["init", "photos/bad.jpg", "--images", "photos", "--classes", "a,b"], "fix that, or write elsewhere"),
         (["add", "birds", "--classes", "owl"], "There is no campaign at "),
         (["add", "photos", "--classes", "owl"], "make them by `askless init`"),
         (["add", "birds"], "There is nothing to add"),

@@ -94,7 +94,7 @@ def test_runs_that_fail_are_told_at_the_end(simulate: Command) -> None:
     assert "neither 'digits' nor a folder" in bad["error"]
     *_, error, remedy = err.splitlines()
     assert error == f"askless: dataset=nowhere: {bad['error']}"
-    assert remedy == "askless: Mend that and go on with askless simulate --out sweep --resume"
+    assert remedy == "askless: Fix that, then go on with askless simulate --out sweep --resume"
     assert Path("sweep/report.html").exists()
 
 

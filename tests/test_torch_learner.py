@@ -188,7 +188,7 @@ def fail(X: Any) -> Any:
         (lambda D, K: None, "made a NoneType; it must make a torch.nn.Module."),
         (lambda D, K: nn.Linear(D, K + 1), "into (2, 4); it must give logits of shape (2, 3)."),
         (lambda D, K: nn.Linear(D + 1, K), "failed on features of shape (2, 5) (RuntimeError: "),
-        (lambda D, K: Gives(fail), "failed on features of shape (2, 5) (ValueError: first line); mend it."),
+        (lambda D, K: Gives(fail), "failed on features of shape (2, 5) (ValueError: first line); correct it."),
         (lambda D, K: Gives(lambda X: (X, X)), "into tuple; it must give logits of shape (2, 3)."),
         (lambda D, K: Gives(lambda X: X[:, :K] * torch.nan), "gives NaN or infinity; it must give finite logits."),
         (lambda D, K: Gives(lambda X: X[:, :K] + torch.inf), "gives NaN or infinity; it must give finite logits."),
@@ -240,7 +240,7 @@ def test_no_gpu() -> None:
         ("{}/my.py:other", "my.py has no function 'other'; name one that makes a torch.nn.Module."),
         ("{}/my.py:number", "my.py has no function 'number'"),
         ("{}/broken.py:make", "broken.py cannot be run (SyntaxError: "),
-        ("{}/failing.py:make", "failing.py cannot be run (ZeroDivisionError: division by zero); mend it."),
+        ("{}/failing.py:make", "failing.py cannot be run (ZeroDivisionError: division by zero); correct it."),
     ],
 )
 def test_files_that_make_no_network(named: str, message: str, tmp_path: Path) -> None:

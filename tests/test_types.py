@@ -77,7 +77,7 @@ NOT_AN_INDEX = "The column {} must be a one-dimensional array of whole numbers, 
         (
             lambda: Features(np.array([[1, 1], [1, np.nan], [np.inf, 1]], np.float16)),
             "Features hold NaN, infinity or what float32 cannot hold, first in row 1; "
-            "mend or leave out that item's features.",
+            "correct or leave out that item's features.",
         ),
         (
             lambda: Annotations([0, 3], [0, 0], [0, 0], 3, 1, 2),

@@ -108,7 +108,7 @@ def _permissions(place: CampaignFolder) -> Iterator[Finding]:
     files = [place.root, *(file for file in (place.log, place.items, place.settings) if file.exists())]
     closed = [str(file) for file in files if not os.access(file, os.R_OK | os.W_OK)]
     if closed:
-        text = f"{', '.join(closed)} cannot be written by you; mend that by chmod or chown"
+        text = f"{', '.join(closed)} cannot be written by you; fix that by chmod or chown"
         yield Finding("permissions", Verdict.PROBLEM, text)
     elif os.name == "posix" and place.secret.exists() and place.secret.stat().st_mode & 0o077:
         text = f"others can read {place.secret} and make links with it; chmod 600"

@@ -77,7 +77,9 @@ def import_answers(
     except DataError as error:
         if not n_rows:
             raise
-        raise DataError(f"{error} The first {n_rows} answers are kept; mend the file and import it again.") from error
+        raise DataError(
+            f"{error} The first {n_rows} answers are kept; correct the file and import it again."
+        ) from error
     return report
 
 

@@ -129,7 +129,7 @@ class TorchNetwork:
             logits = self.module(self._tensor(X))
         except Exception as error:
             raise ConfigError(
-                f"The network of {self.name} failed on features of shape {X.shape} ({_brief(error)}); mend it."
+                f"The network of {self.name} failed on features of shape {X.shape} ({_brief(error)}); correct it."
             ) from error
         shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__qualname__
         if shape != (len(X), self.n_classes):
@@ -155,7 +155,7 @@ def load_learner(module: str, device: str) -> TorchLearner:
     try:
         make = runpy.run_path(name).get(function)
     except Exception as error:
-        raise ConfigError(f"{path} cannot be run ({_brief(error)}); mend it.") from error
+        raise ConfigError(f"{path} cannot be run ({_brief(error)}); correct it.") from error
     if not callable(make):
         raise ConfigError(f"{path} has no function {function!r}; name one that makes a torch.nn.Module.")
     return TorchLearner(make, device, module)

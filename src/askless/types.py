@@ -105,7 +105,7 @@ class Features:
                 row = start + int(np.argmax(bad))
                 raise DataError(
                     f"Features hold NaN, infinity or what float32 cannot hold, first in row {row}; "
-                    "mend or leave out that item's features."
+                    "correct or leave out that item's features."
                 )
         if self.prior is not None:
             _check_chances(self.prior, len(self))

@@ -25,6 +25,14 @@ PHONE = {"width": 360, "height": 740}
 N_ITEMS, N_GOLD = 40, 4
 HOSTILE = ('<img src=x onerror="alert(1)">', "'\"></span><script>alert(2)</script>", "javascript:alert(3)")
 
+STICKING_OUT = """() => [...document.querySelectorAll("section, th, td, button, input, select")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth)
+    .map((one) => one.outerHTML.slice(0, 80))"""
+TOO_SMALL = """() => [...document.querySelectorAll("a, button, input, select")]
+    .filter((one) => one.getClientRects().length)
+    .filter((one) => one.offsetWidth < 44 || one.offsetHeight < 44)
+    .map((one) => one.outerHTML.slice(0, 80))"""
+
 
 @dataclass
 class Place:
@@ -93,7 +101,7 @@ def test_what_is_to_be_done_is_said(serve: Serve) -> None:
     page = place.open()
     expect(page.locator("#notes")).to_be_hidden()
     place.live.place.features.write_bytes(b"new")
-    expect(page.locator("#notes li")).to_contain_text("taken up when serving begins the next time", timeout=15_000)
+    expect(page.locator("#notes li")).to_contain_text("To use them, end serving", timeout=15_000)
     check_accessible(page)
 
 
@@ -177,6 +185,32 @@ def test_an_invitation_is_shown_and_taken_back(serve: Serve) -> None:
     expect(page.locator("#invitations")).to_contain_text("zoe annotator, taken back")
 
 
+def test_who_is_invited_again_is_shown_the_standing_link_and_may_have_another(serve: Serve) -> None:
+    page = serve().open()
+
+    def invite() -> str:
+        page.get_by_label("Name").fill("zoe")
+        page.get_by_role("button", name="Invite", exact=True).click()
+        return shown()
+
+    def shown() -> str:
+        return page.get_by_role("dialog").get_by_label("Link", exact=True).input_value()
+
+    dialog, known = page.get_by_role("dialog"), page.get_by_text("zoe has a link already, good until")
+    first = invite()
+    expect(known).to_have_count(0)
+    dialog.get_by_role("button", name="Close").click()
+
+    assert invite() == first
+    expect(known).to_be_visible()
+    check_accessible(page)
+    dialog.get_by_role("button", name="Make another").click()
+    expect(known).to_have_count(0)
+    assert shown() != first
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.locator("#invitations li", has_text="zoe annotator")).to_have_count(2)
+
+
 def test_labels_are_downloaded_as_a_zip(serve: Serve, tmp_path: Path) -> None:
     page = serve().open("viewer")
     page.get_by_label("Format").select_option("imagefolder")
@@ -209,7 +243,7 @@ def test_an_annotators_link_opens_nothing_here(serve: Serve) -> None:
     expect(page.get_by_role("alert")).to_contain_text("personal link only")
     link = place.live.link(place.live.campaign.invite("ann", "annotator"), place.url).replace("/#", "/manage#")
     page.goto(link)
-    expect(page.get_by_role("alert")).to_contain_text("needed is viewer or admin")
+    expect(page.get_by_role("alert")).to_contain_text("this needs viewer or admin")
     expect(page.locator("#board")).to_be_hidden()
 
 
@@ -237,6 +271,52 @@ def test_everybody_can_use_it(serve: Serve, n_classes: int) -> None:
         expect(page.locator("#curves canvas")).to_have_count(3)
         check_accessible(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(("scheme", "n_classes"), [("light", 11), ("dark", 30)])
+def test_a_phone_shows_a_part_at_a_time_and_all_of_it(serve: Serve, scheme: str, n_classes: int) -> None:
+    classes = ["a triangle with a remarkably long name for a class of shapes", *(f"class {y}" for y in range(29))]
+    people = ("somebody-with-a-very-long-name-of-more-than-forty-letters@example.org", *(f"Ann {j}" for j in range(59)))
+    place = serve(classes=classes[:n_classes], people=people)
+    for name in people:
+        place.live.campaign.invite(name, "annotator")
+    page = place.open(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, is_mobile=True)
+    expect(page.locator("#images .card")).not_to_have_count(0)
+    titles = {
+        "Progress": ["How it goes", "Over time"],
+        "Annotators": ["Annotators", "What is confused with what"],
+        "Images": ["Images to look at"],
+        "Settings": ["Settings", "People", "Labels so far"],
+    }
+    for part, shown in titles.items():
+        page.get_by_role("navigation").get_by_role("button", name=part).tap()
+        assert page.locator("h2:visible").all_text_contents() == shown
+        check_accessible(page)
+        assert page.evaluate(STICKING_OUT) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(TOO_SMALL) == []
+
+    page.get_by_role("button", name="Invite people").tap()
+    expect(page.get_by_label("Name", exact=True)).to_be_focused()
+    expect(page.locator("#invitations li")).to_have_count(20)
+    page.get_by_role("button", name="Show more (41 left)").tap()
+    expect(page.locator("#invitations li")).to_have_count(61)
+
+    page.get_by_role("navigation").get_by_role("button", name="Annotators").tap()
+    page.get_by_label("Sort by").select_option("Name")
+    expect(page.locator("#annotators .who").first).to_have_text("Ann 0")
+    page.get_by_role("button", name="Ban Ann 0").tap()
+    expect(page.get_by_role("button", name="Let back in Ann 0")).to_be_visible()
+    assert page.evaluate(STICKING_OUT) == []
+
+
+def test_a_wide_screen_shows_all_parts(serve: Serve) -> None:
+    page = serve().open()
+    expect(page.get_by_role("navigation")).to_have_count(0)
+    expect(page.get_by_label("Sort by")).to_be_hidden()
+    expect(page.locator("h2:visible")).to_have_count(8)
+    page.get_by_role("button", name="Invite people").click()
+    expect(page.locator("h2:visible")).to_have_count(8)
 
 
 def test_few_answers_are_no_finding(serve: Serve) -> None:

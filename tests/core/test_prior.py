@@ -107,7 +107,7 @@ def test_counts_that_are_no_counts_are_refused(row: list[float]) -> None:
         with pytest.raises(ConfigError) as caught:
             check_prior_counts(np.array(counts, dtype=float), 2)
         assert str(caught.value) == (
-            "prior_counts must be finite, not negative, and not all zero in any row; mend the rows that are."
+            "prior_counts must be finite, not negative, and not all zero in any row; correct the rows that are."
         )
 
 

@@ -355,7 +355,7 @@ def test_a_browser_that_went_astray_gets_a_page(site: Site) -> None:
     for path in ("/nothing", "/static/nothing.js", "/api/nothing"):
         response = site.client.get(path, headers=by_browser)
         assert (response.status_code, response.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
-        assert "Open that one, whole, with all that stands behind the #" in response.text
+        assert "Open it whole, with everything after the #" in response.text
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
         assert site.client.get(path).json() == {"detail": "Not Found"}
 

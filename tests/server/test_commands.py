@@ -260,8 +260,8 @@ def test_without_an_estimate_nothing_is_claimed_of_the_answers(folder: Path) -> 
     told = run("status", folder)
     assert (told["n_answers"], told["accuracy"]["estimated"], told["cost"]["n_to_come"]) == (36, None, None)
     text = say("status", folder)
-    assert "images       22; which are finished, the first inference says" in text
-    assert "accuracy     - (Nothing yet: nothing has been inferred from the answers that there are.)" in text
+    assert "images       22; the first inference will say which are finished" in text
+    assert "accuracy     - (Nothing yet: nothing has been inferred from the answers so far.)" in text
     assert f"from the answers yet; do so by askless serve {folder}, or askless rebuild {folder}" in text
     say("rebuild", folder)
     assert "0 changes not yet inferred" in say("status", folder)
@@ -279,7 +279,7 @@ def test_looking_leaves_the_log_as_it_is(folder: Path) -> None:
     [
         (["--days", "0"], "days=0.0 does not fit: allowed is greater than 0."),
         (["--role", "boss"], "role='boss' is not known; allowed: annotator, viewer, admin."),
-        (["--revoke", "77"], "There is no invitation 77; look again who is invited."),
+        (["--revoke", "77"], "There is no invitation 77; see who is invited."),
     ],
 )
 def test_a_wrong_invitation_is_refused_in_one_sentence(tmp_path: Path, options: list[str], complaint: str) -> None:

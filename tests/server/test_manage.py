@@ -122,9 +122,20 @@ def test_the_summary_says_what_is_to_be_done(served: Served, monkeypatch: pytest
     assert served.get("/api/manage/summary").json()["notes"] == []
     np.save(served.live.place.features, np.zeros((3, 3)))
     (note,) = served.get("/api/manage/summary").json()["notes"]
-    assert note.startswith("There are new images, labels or features in the campaign's folder; they are taken up when")
+    assert note.startswith("There are new images, labels or features in the campaign's folder. To use them, end")
     monkeypatch.setattr("askless.server.overview.advise", lambda config, n_known: f"{n_known} known.")
     assert served.get("/api/manage/summary").json()["notes"] == ["6 known.", note]
+
+
+def test_the_summary_says_whom_an_audit_asks(tmp_path: Path) -> None:
+    promise = "[campaign.promise]\ntarget_accuracy = 0.7\nmax_audit_share = 1.0\n"
+    with serve(tmp_path / "audited", settings=promise) as served:
+        (note,) = served.get("/api/manage/summary").json()["notes"]
+        assert "only its auditors are asked now: auditor." in note
+        served.tokens["auditor"] = served.live.links.token(served.live.invite_for_good("auditor", "annotator"))
+        asked = {who: served.post("/api/batches", {}, who).json()["batches"] for who in ("annotator", "auditor")}
+        assert asked["annotator"] == []
+        assert asked["auditor"][0]["items"]
 
 
 def test_what_the_summary_tells(quiet: Served) -> None:
@@ -285,7 +296,7 @@ def test_an_invitation_is_a_link_and_a_code_for_admins_alone(served: Served) -> 
     assert (invitation.id, invitation.name, invitation.role) == (place, "zoë <3", "annotator")
     assert invitation.ends == served.clock.now + 2 * DAY
     assert made.json()["qr"].startswith("data:image/svg+xml")
-    assert served.get(f"/api/manage/invitations/{place}/link").json() == made.json()
+    assert served.get(f"/api/manage/invitations/{place}/link").json() | {"is_new": True} == made.json()
     for who in ("viewer", "admin"):
         listed = served.get("/api/manage/invitations", who)
         (mine,) = [one for one in listed.json()["invitations"] if one["id"] == place]
@@ -317,6 +328,21 @@ def test_nobody_takes_the_own_link_back(served: Served) -> None:
     assert response.status_code == 409
     assert "another one" in response.json()["detail"]
     assert served.post("/api/manage/revoke", {"id": 10**30}).status_code == 404
+
+
+def test_who_is_invited_again_is_given_the_link_that_is_good(served: Served) -> None:
+    first = served.post("/api/manage/invitations", {"name": "zoe", "days": 2}).json()
+    again = served.post("/api/manage/invitations", {"name": "zoe"})
+    assert (again.status_code, again.json()) == (200, first | {"is_new": False})
+    viewer = served.post("/api/manage/invitations", {"name": "zoe", "role": "viewer"})
+    longer = served.post("/api/manage/invitations", {"name": "zoe", "is_new": True})
+    assert [viewer.status_code, longer.status_code] == [201, 201]
+    assert len({one["id"] for one in (first, viewer.json(), longer.json())}) == 3
+    assert served.post("/api/manage/invitations", {"name": "zoe"}).json() == longer.json() | {"is_new": False}
+    served.post("/api/manage/revoke", {"id": longer.json()["id"]})
+    assert served.post("/api/manage/invitations", {"name": "zoe"}).json()["id"] == first["id"]
+    served.clock.now += 2 * DAY
+    assert served.post("/api/manage/invitations", {"name": "zoe"}).json()["is_new"]
 
 
 def test_an_invitation_without_an_end(served: Served) -> None:

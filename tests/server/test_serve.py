@@ -1,5 +1,6 @@
 """`askless serve` and `askless quickstart` as processes, and what they refuse."""
 
+import json
 import os
 import re
 import shutil
@@ -207,6 +208,20 @@ def test_quickstart_prints_links_and_opens_a_browser(tmp_path: Path, monkeypatch
     assert (tmp_path / "photos-campaign" / "features.npy").exists()
     shutil.rmtree("photos")
     serve_once("serve", "photos-campaign", monkeypatch=monkeypatch)
+
+
+def test_quickstart_with_a_promise_has_a_link_for_the_auditor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    for i in range(3):
+        draw(i).save(f"photos/{i}.png")
+    arguments = ("quickstart", "photos", "--classes", "a,b", "--annotators", 1, "--target-accuracy", "0.95")
+    output = serve_once(*arguments, monkeypatch=monkeypatch)
+    assert [line.split()[0] for line in output.splitlines() if "http:" in line] == ["manager", "annotator-1", "auditor"]
+    assert "ask only people whom you trust (promise.auditors): auditor." in output
+    told = json.loads(serve_once(*arguments, "--json", monkeypatch=monkeypatch).splitlines()[-1])
+    assert (list(told["annotators"]), list(told["auditors"])) == (["annotator-1"], ["auditor"])
+    assert told["auditors"]["auditor"].partition("#")[2] in output
 
 
 def test_a_browser_is_opened_only_where_one_can_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ COMMANDS = {
     "invite": "Make personal links for people, list them, or take one back.",
     "status": "Say how far a campaign is.",
     "annotators": "List who answers, how much, how fast and how well; ban somebody.",
-    "pause": "Hand nothing out for now.",
+    "pause": "Hand out nothing for now.",
     "resume": "Hand out again after a pause.",
     "rebuild": "Make everything derived anew from the log, and say whether it is what was kept.",
     "backup": "Copy the log and the small files of a campaign, also while it is served.",
@@ -75,7 +75,7 @@ def main() -> None:
         sys.exit(2)
     except OSError as error:
         print(
-            f"askless: {error.filename or 'The output'}: {error.strerror}; mend that, or write elsewhere.",
+            f"askless: {error.filename or 'The output'}: {error.strerror}; fix that, or write elsewhere.",
             file=sys.stderr,
         )
         sys.exit(2)

@@ -17,14 +17,14 @@ app = new_app()
 def annotators(
     campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="Folder of the campaign.")],
     banned: Annotated[
-        str | None, typer.Option("--ban", metavar="NAME", help="Ask them nothing; their answers count no longer.")
+        str | None, typer.Option("--ban", metavar="NAME", help="Ask them nothing; their answers no longer count.")
     ] = None,
     unbanned: Annotated[str | None, typer.Option("--unban", metavar="NAME", help="Undo that.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as a JSON list.")] = False,
 ) -> None:
     """List who answers, how much, how fast and how well; ban somebody, whose answers stay in the log.
 
-    Skill is the chance that an answer is right, with the interval that holds it with 95 %.
+    Skill is the chance that an answer is right, with its interval of 95 %.
     """
     with reach(campaign, is_looking=banned is None and unbanned is None) as manager:
         for path, name in (("/ban", banned), ("/unban", unbanned)):

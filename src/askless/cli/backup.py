@@ -16,7 +16,7 @@ app = new_app()
 @app.command()
 def backup(
     campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="Folder of the campaign.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .tar to write; must not be there.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .tar to write; must not exist yet.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as one JSON object.")] = False,
 ) -> None:
     """Copy the log and the small files of a campaign, also while it is served.

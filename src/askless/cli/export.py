@@ -31,7 +31,7 @@ def export(
         Way, typer.Option("--images", help="How images get there; links need no room on the disk.")
     ] = Way.COPY,
     is_forced: Annotated[
-        bool, typer.Option("--force", help="If something else is there, rename it to its name and .old.")
+        bool, typer.Option("--force", help="If something else is there, rename it with .old at the end.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as one JSON object.")] = False,
 ) -> None:

@@ -1,5 +1,6 @@
 """`askless init`."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 
 from askless.advice import advise
 from askless.cli.intake import Store, take_in, use_of
+from askless.cli.promise import Confidence, TargetAccuracy, name_auditors, promise_settings
 from askless.cli.terminal import new_app, note
 from askless.data.classes import parse_classes
 from askless.data.folder import CampaignFolder
@@ -24,6 +26,8 @@ def init_command(
     classes: Annotated[str | None, typer.Option(help="Names between commas, or a .txt or .json file.")] = None,
     labels_are: Annotated[str, typer.Option(help="Use folder names and other labels as: prototype, gold.")] = "",
     no_other: Annotated[bool, typer.Option("--no-other", help="Leave out the class for what is none of them.")] = False,
+    target_accuracy: TargetAccuracy = None,
+    confidence: Confidence = None,
     store: Store = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
@@ -41,12 +45,16 @@ def init_command(
             named,
             labels_are=use_of(labels_are),
             has_other=not no_other,
-            settings=settings or (),
+            settings=[*(settings or ()), *promise_settings(target_accuracy, confidence)],
             store=address_of_folder(store, campaign) if store else "",
             on_progress=on_progress,
         ),
         as_json=as_json,
     )
     place = CampaignFolder(campaign)
-    if advice := advise(place.read_config().campaign, len(place.prototypes()) + len(place.gold())):
+    config = place.read_config().campaign
+    if advice := advise(config, len(place.prototypes()) + len(place.gold())):
         note(f"Warning: {advice}")
+    if config.promise.target_accuracy is not None:
+        links = shlex.join(["askless", "invite", str(campaign), *config.promise.auditors])
+        note(f"{name_auditors(config.promise)} Their links: {links}")

@@ -50,9 +50,9 @@ def take_in(campaign: Path, run: Callable[[Progress], Intake], *, as_json: bool)
     if intake.skipped:
         print(f"Each by name: {campaign / 'skipped.csv'}")
     if intake.n_notes:
-        print(f"{intake.n_notes} remarks on images that are used: {campaign / 'notes.csv'}")
+        print(f"{counted(intake.n_notes, 'remark', 'remarks')} on images that are used: {campaign / 'notes.csv'}")
     if intake.n_unused_labels:
-        note(f"{intake.n_unused_labels} images have a label already, which is not used; say what for by --labels-are.")
+        note(f"{intake.n_unused_labels} images have a label already, which is not used; --labels-are says what for.")
 
 
 def use_of(labels_are: str) -> Use:

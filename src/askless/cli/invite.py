@@ -1,7 +1,6 @@
 """`askless invite`."""
 
 import json
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ import typer
 
 from askless.cli.links import print_link
 from askless.cli.terminal import new_app, note, out
-from askless.server.reach import Manager, reach
+from askless.server.reach import reach
 
 app = new_app()
 
@@ -33,15 +32,11 @@ def invite(
     with reach(campaign, is_looking=revoked is None and not names) as manager:
         if revoked is not None:
             manager.post("/revoke", {"id": revoked})
-        standing = {} if is_new or not names else _standing(manager, role)
         links = {}
         for name in dict.fromkeys(names or ()):
-            if name in standing:
-                one = standing[name]
-                note(f"{name} has a link already, {_until(one)}, which is this; --new makes another one.")
-                given = manager.get(f"/invitations/{one['id']}/link")
-            else:
-                given = manager.post("/invitations", {"name": name, "role": role, "days": days})
+            given = manager.post("/invitations", {"name": name, "role": role, "days": days, "is_new": is_new})
+            if not given["is_new"]:
+                note(f"{name} has a link already, {_until(given)}: this one. --new makes another.")
             links[given["id"]] = manager.link(given["link"])
         known = [one for one in manager.get("/invitations")["invitations"] if not names or one["id"] in links]
         is_serving = manager.is_serving
@@ -56,16 +51,6 @@ def invite(
             out.print(_line(one), markup=False, soft_wrap=True)
     if links and not is_serving:
         note(f"Nobody serves this campaign now: askless serve {campaign}")
-
-
-def _standing(manager: Manager, role: str) -> dict[str, dict[str, Any]]:
-    """The invitation of each name in a role that is good now."""
-    now = time.time()
-    return {
-        one["name"]: one
-        for one in manager.get("/invitations")["invitations"]
-        if one["role"] == role and not one["is_revoked"] and (one["ends"] is None or now < one["ends"])
-    }
 
 
 def _until(invitation: dict[str, Any]) -> str:

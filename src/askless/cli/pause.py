@@ -17,7 +17,7 @@ def pause(
     campaign: Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="Folder of the campaign.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the state as one JSON object.")] = False,
 ) -> None:
-    """Hand nothing out for now; answers that are under way are kept."""
+    """Hand out nothing for now; answers that are under way are kept."""
     with reach(campaign) as manager:
         manager.post("/pause")
     print(json.dumps({"is_paused": True}) if as_json else "Paused: nothing is handed out until askless resume.")

@@ -42,7 +42,7 @@ def plan(
     ] = "0.6,0.75,0.9",
     annotators: Annotated[str, typer.Option(help="How many people.")] = "30",
     prototypes: Annotated[
-        str, typer.Option(help="Images a class whose label is known beforehand; at most all but one.")
+        str, typer.Option(help="Images per class whose label is known beforehand; at most all but one.")
     ] = "3,10",
     machine_accuracies: Annotated[
         str,
@@ -51,7 +51,7 @@ def plan(
     n_classes: Annotated[
         int | None, typer.Option("--classes", min=2, help="How many; a campaign folder knows.")
     ] = None,
-    max_items: Annotated[int, typer.Option(min=50, help="Simulate with so many images at most.")] = 600,
+    max_items: Annotated[int, typer.Option(min=50, help="Simulate with at most so many images.")] = 600,
     seeds: Annotated[str, typer.Option("--seed", help="More than one for a mean.")] = "0",
     folder: Annotated[Path, typer.Option("--out", help="Folder of the plan; one that was cut off goes on.")] = Path(
         "plan"

@@ -10,6 +10,7 @@ from askless.cli.browser import has_display, open_link
 from askless.cli.intake import Store
 from askless.cli.links import print_link
 from askless.cli.progress import display_progress
+from askless.cli.promise import Confidence, TargetAccuracy, name_auditors, promise_settings
 from askless.cli.serve import Host, Port, PublicUrl, warn, warn_of_settings
 from askless.cli.terminal import counted, new_app, note, out
 from askless.data.classes import OTHER, parse_classes
@@ -31,11 +32,15 @@ def quickstart(
     campaign: Annotated[
         Path | None, typer.Option(help="Folder of the campaign; by default IMAGES-campaign, here.")
     ] = None,
+    target_accuracy: TargetAccuracy = None,
+    confidence: Confidence = None,
     store: Store = "",
     host: Host = "127.0.0.1",
     port: Port = 8000,
     public_url: PublicUrl = None,
-    n_annotators: Annotated[int, typer.Option("--annotators", min=0, help="Links for so many people.")] = 3,
+    n_annotators: Annotated[
+        int, typer.Option("--annotators", min=0, help="How many annotators to make links for.")
+    ] = 3,
     is_quiet: Annotated[bool, typer.Option("--no-browser", help="Do not open the manager's page here.")] = False,
     has_codes: Annotated[bool, typer.Option("--qr", help="Show each link as a QR code, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the links as one JSON object.")] = False,
@@ -47,16 +52,21 @@ def quickstart(
     place = CampaignFolder(campaign or Path(f"{images.resolve().stem}-campaign"))
     warn(host, public_url)
     try:
-        _prepare(place, images, classes, store)
+        _prepare(place, images, classes, promise_settings(target_accuracy, confidence), store)
     except KeyboardInterrupt:
         note("Interrupted. Nothing is lost: repeat the command to go on.")
         raise typer.Exit(130) from None
 
     def say(live: LiveCampaign, url: str) -> None:
         manager = live.link(live.admin(), url)
-        annotators = {name: live.link(number, url) for name, number in _invite(live, n_annotators).items()}
+        names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
+        promise = live.campaign.config.promise
+        auditors = promise.auditors if promise.target_accuracy is not None else ()
+        links = {name: live.link(live.invite_for_good(name, "annotator"), url) for name in (*names, *auditors)}
         if as_json:
-            print(json.dumps({"url": url, "admin": manager, "annotators": annotators}), flush=True)
+            people = {"annotators": names, "auditors": auditors}
+            told = {role: {name: links[name] for name in known} for role, known in people.items()}
+            print(json.dumps({"url": url, "admin": manager} | told), flush=True)
         else:
             out.print(
                 "\nEach of these links is for one person and good until you take it back. "
@@ -64,8 +74,10 @@ def quickstart(
                 soft_wrap=True,
             )
             print_link("manager", manager, has_code=has_codes)
-            for name, link in annotators.items():
+            for name, link in links.items():
                 print_link(name, link, has_code=has_codes)
+            if auditors:
+                out.print(f"\n{name_auditors(promise)}", markup=False, soft_wrap=True)
         warn_of_settings(live)
         if not is_quiet and has_display():
             open_link(manager, place.opening)
@@ -76,10 +88,10 @@ def quickstart(
         place.opening.unlink(missing_ok=True)
 
 
-def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> None:
+def _prepare(place: CampaignFolder, images: Path, classes: str, settings: list[str], store: str) -> None:
     address = address_of_folder(store, place.root) if store else ""
     with display_progress("images") as on_progress:
-        intake = init(place, images, parse_classes(classes), store=address, on_progress=on_progress)
+        intake = init(place, images, parse_classes(classes), settings=settings, store=address, on_progress=on_progress)
     has_other = any(one.name == OTHER for one in place.read_classes())
     names = counted(intake.n_classes - has_other, "class", "classes") + (f" and `{OTHER}`" if has_other else "")
     note(f"{place.root}: {counted(intake.n_items, 'item', 'items')}, {names}.")
@@ -89,14 +101,3 @@ def _prepare(place: CampaignFolder, images: Path, classes: str, store: str) -> N
     if not place.features.exists():
         with display_progress("features") as on_progress:
             embed(place, open_encoder("basic"), on_progress=on_progress)
-
-
-def _invite(live: LiveCampaign, n_annotators: int) -> dict[str, int]:
-    """The invitations of the first so many annotators: those that there are, and new ones."""
-    known = {
-        one.name: one.id
-        for one in live.campaign.invitations()
-        if one.role == "annotator" and one.ends is None and not one.is_revoked
-    }
-    names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
-    return {name: known.get(name) or live.campaign.invite(name, "annotator") for name in names}

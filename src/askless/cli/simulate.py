@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from askless.cli.promise import Confidence, TargetAccuracy, promise_settings
 from askless.cli.rounds import display_rounds, going_on, print_promise, print_prototypes, print_summaries
 from askless.cli.sweep import run_sweep
 from askless.cli.terminal import new_app
@@ -30,13 +31,8 @@ def simulate_command(
         Path | None, typer.Option("--out", help="Folder of the run or sweep; must not exist yet.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what was cut off.")] = False,
-    target_accuracy: Annotated[
-        float | None,
-        typer.Option(help="Go on until so many labels are right, as audits show; promise.target_accuracy."),
-    ] = None,
-    confidence: Annotated[
-        float | None, typer.Option(help="The chance that the promise is kept; promise.confidence.")
-    ] = None,
+    target_accuracy: TargetAccuracy = None,
+    confidence: Confidence = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary, or all of them, as one JSON object.")
     ] = False,
@@ -51,9 +47,7 @@ def simulate_command(
     Comma lists make a sweep, a run for every combination: learner_method=lean,ds_model seed=0,1,2.
     `askless settings` lists every key. The names of the paper's code are understood too.
     """
-    settings = [_as_setting(text) for text in settings or ()]
-    given = {"promise.target_accuracy": target_accuracy, "promise.confidence": confidence}
-    settings += [f"{key}={value}" for key, value in given.items() if value is not None]
+    settings = [_as_setting(text) for text in settings or ()] + promise_settings(target_accuracy, confidence)
     variants = _read_variants(folder) if resume and folder and not (settings or config) else expand(settings, config)
     is_sweep = bool(variants[0].varied)
     folder = folder or Path("runs") / (_sweep_name(variants) if is_sweep else _run_name(variants[0].config))

@@ -40,7 +40,7 @@ def _lines(summary: dict[str, Any], campaign: Path) -> list[tuple[str, str]]:
     lines = [
         ("state", summary["state"] + reason),
         ("answers", f"{summary['n_answers']} by {people}{pace}"),
-        ("images", f"{images['total']}; which are finished, the first inference says" if is_to_infer else standing),
+        ("images", f"{images['total']}; the first inference will say which are finished" if is_to_infer else standing),
     ]
     if cost["n_to_come"] and not summary["reason"]:
         bounds = f" ({cost['n_to_come_low']} to {cost['n_to_come_high']})" if cost["n_to_come_high"] is not None else ""

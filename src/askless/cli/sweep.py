@@ -167,4 +167,4 @@ def _complain(ends: Sequence[Standing], folder: Path) -> None:
         runs = f"all {len(ends)} runs" if len(failed) == len(ends) else ", ".join(failed)
         print(f"askless: {runs}: {error}", file=sys.stderr)
     if folder.exists():
-        print(f"askless: Mend that and go on with {going_on(folder)}", file=sys.stderr)
+        print(f"askless: Fix that, then go on with {going_on(folder)}", file=sys.stderr)

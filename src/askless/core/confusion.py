@@ -109,7 +109,7 @@ def check_prior_counts(prior_counts: FloatArray, n_classes: int) -> FloatArray:
         )
     if not np.isfinite(counts).all() or (counts < 0).any() or (counts.sum(-1) <= 0).any():
         raise ConfigError(
-            "prior_counts must be finite, not negative, and not all zero in any row; mend the rows that are."
+            "prior_counts must be finite, not negative, and not all zero in any row; correct the rows that are."
         )
     return counts
 

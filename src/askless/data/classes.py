@@ -37,7 +37,7 @@ class ClassInfo:
     def __post_init__(self) -> None:
         for field in ("name", "description"):
             if not isinstance(getattr(self, field), str):
-                raise DataError(f"The {field} of a class must be text, not {getattr(self, field)!r}; mend it.")
+                raise DataError(f"The {field} of a class must be text, not {getattr(self, field)!r}; correct it.")
         if not self.name.strip():
             raise DataError("A class has an empty name; name every class, without a comma too many.")
         if self.name != self.name.strip() or not self.name.isprintable():
@@ -48,11 +48,11 @@ class ClassInfo:
             value = getattr(self, field)
             if not isinstance(value, list | tuple) or not all(isinstance(text, str) for text in value):
                 raise DataError(
-                    f"The {field} of class {self.name!r} must be a list of texts, not {value!r}; mend them."
+                    f"The {field} of class {self.name!r} must be a list of texts, not {value!r}; correct them."
                 )
             object.__setattr__(self, field, tuple(value))
         if not isinstance(self.parent, str | None):
-            raise DataError(f"The parent of class {self.name!r} must be text or null, not {self.parent!r}; mend it.")
+            raise DataError(f"The parent of class {self.name!r} must be text or null, not {self.parent!r}; correct it.")
 
 
 def parse_classes(text: str) -> tuple[ClassInfo, ...]:

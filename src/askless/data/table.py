@@ -308,7 +308,7 @@ def _read_csv(path: Path, wanted: tuple[tuple[str, ...], ...]) -> Iterator[Chunk
                 row = next(row for row, fields in enumerate(chunk) if len(fields) != len(header))
                 raise DataError(
                     f"{path} has {len(chunk[row])} fields in row {n_rows + row + 1}, but its header has {len(header)}; "
-                    "mend that row."
+                    "correct that row."
                 )
             n_rows += len(chunk)
             yield tuple(zip(*map(pick, chunk), strict=True))

@@ -156,7 +156,7 @@ def _refuse_if_most_are_missing(missing: Mapping[str, str], n_items: int) -> Non
         first = next(iter(missing.values()))
         raise DataError(
             f"{len(missing)} of {n_items} images have no features, which is too many to go on. {first} "
-            "Mend that and repeat the command: it goes on from here."
+            "Fix that, then repeat the command: it goes on from here."
         )
 
 

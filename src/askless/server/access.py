@@ -36,7 +36,7 @@ def person(live: LiveCampaign, *roles: Role) -> Callable[[Link], Invitation]:
             raise _not_valid()
         if invitation.role not in roles:
             raise HTTPException(
-                403, f"This link is for a person of role {invitation.role}; needed is {' or '.join(roles)}."
+                403, f"This link is for a person of role {invitation.role}; this needs {' or '.join(roles)}."
             )
         return invitation
 

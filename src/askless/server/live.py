@@ -1,5 +1,6 @@
 """One campaign folder being served: the campaign, its inference process, its links."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from askless.server.item_names import ItemNames
 from askless.server.links import Links, read_secret
 from askless.server.settings import read_page_settings
 from askless.server.writer import Writer
-from askless.types import Invitation
+from askless.types import Invitation, Role
 from askless.workspace import alone, open_campaign
 
 ADMIN = "admin"
@@ -86,9 +87,18 @@ class LiveCampaign:
             return Invitation(0, ADMIN, "admin")
         position = None if token is None else self.links.invitation(token)
         invitation = None if position is None else self.campaign.invitation(position)
-        if invitation is None or invitation.is_revoked:
-            return None
-        return invitation if invitation.ends is None or self.clock() < invitation.ends else None
+        return invitation if invitation is not None and self._is_good(invitation) else None
+
+    def invited(self, name: str, role: Role) -> Invitation | None:
+        """The invitation of somebody in a role that is good now, of several the one that is longest; or none."""
+        theirs = [one for one in self.campaign.invitations() if (one.name, one.role) == (name, role)]
+        good = [one for one in theirs if self._is_good(one)]
+        return max(good, key=lambda one: math.inf if one.ends is None else one.ends, default=None)
+
+    def invite_for_good(self, name: str, role: Role) -> int:
+        """The invitation of somebody that never ends, made at the first use."""
+        known = self.invited(name, role)
+        return known.id if known and known.ends is None else self.campaign.invite(name, role)
 
     def link(self, invitation: int, base_url: str) -> str:
         """The personal link of an invitation.
@@ -107,13 +117,8 @@ class LiveCampaign:
         return f"{base_url.rstrip('/')}{page}#{self.links.token(invitation)}"
 
     def admin(self) -> int:
-        """The invitation of whoever serves the campaign, made at the first use."""
-        mine = [
-            one.id
-            for one in self.campaign.invitations()
-            if one.role == "admin" and one.name == ADMIN and one.ends is None and not one.is_revoked
-        ]
-        return mine[0] if mine else self.campaign.invite(ADMIN, "admin")
+        """The invitation of whoever serves the campaign."""
+        return self.invite_for_good(ADMIN, "admin")
 
     def has_more(self) -> bool:
         """Whether `askless add` or `askless embed` has changed the folder since; it is taken up when serving begins."""
@@ -121,6 +126,9 @@ class LiveCampaign:
 
     def inference(self) -> InferenceState:
         return self._inference.state()
+
+    def _is_good(self, invitation: Invitation) -> bool:
+        return not invitation.is_revoked and (invitation.ends is None or self.clock() < invitation.ends)
 
 
 def _stamps(place: CampaignFolder) -> list[int | None]:

@@ -24,6 +24,7 @@ from askless.server.manage_replies import (
     ChosenInvitation,
     Confusions,
     Curves,
+    GivenLink,
     InvitationLink,
     Invitations,
     Items,
@@ -55,6 +56,7 @@ def router(live: LiveCampaign) -> APIRouter:
     Reader = Annotated[Invitation, Depends(person(live, "viewer", "admin"))]
     Admin = Annotated[Invitation, Depends(person(live, "admin"))]
     unchanged: Answers = {204: {"description": "It is as the one that the client has."}}
+    known: Answers = {200: {"model": GivenLink, "description": "The link that they have already."}}
     in_use: Answers = {409: {"model": Refusal, "description": "It is the link of whoever asks."}}
     a_zip: Answers = {200: {"content": {"application/zip": {}}, "description": "A zip."}}
 
@@ -97,8 +99,7 @@ def router(live: LiveCampaign) -> APIRouter:
     @routes.get("/invitations/{id}/link")
     def link(_: Admin, id: int, request: Request) -> InvitationLink:
         """The link of an invitation, once more."""
-        _check_invited(id)
-        return _link(id, request)
+        return _link(_invitation(id), request)
 
     @routes.get("/export/{form}", response_class=StreamingResponse, responses=a_zip)
     def export(_: Reader, form: str) -> StreamingResponse:
@@ -141,16 +142,22 @@ def router(live: LiveCampaign) -> APIRouter:
         if price is not None:
             live.page = change_price(live.place.settings, price)
 
-    @routes.post("/invitations", status_code=201)
-    def invite(_: Admin, new: NewInvitation, request: Request) -> InvitationLink:
+    @routes.post("/invitations", status_code=201, responses=known)
+    def invite(_: Admin, wanted: NewInvitation, request: Request, response: Response) -> GivenLink:
         """A personal link for somebody."""
-        ends = None if new.days is None else live.clock() + new.days * DAY
-        return _link(campaign.invite(new.name, new.role, ends), request)
+        invitation = None if wanted.is_new else live.invited(wanted.name, wanted.role)
+        is_new = invitation is None
+        if invitation is None:
+            ends = None if wanted.days is None else live.clock() + wanted.days * DAY
+            invitation = _invitation(campaign.invite(wanted.name, wanted.role, ends))
+        else:
+            response.status_code = 200
+        return GivenLink(**_link(invitation, request).model_dump(), is_new=is_new)
 
     @routes.post("/revoke", status_code=204, responses=in_use)
     def revoke(who: Admin, chosen: ChosenInvitation) -> None:
         """Takes an invitation back; its link ends."""
-        _check_invited(chosen.id)
+        _invitation(chosen.id)
         if chosen.id == who.id:
             raise HTTPException(409, "This is the link that you are using; take it back with another one.")
         campaign.revoke(chosen.id)
@@ -167,17 +174,20 @@ def router(live: LiveCampaign) -> APIRouter:
         _check_known(chosen.name)
         campaign.unban(chosen.name)
 
-    def _check_invited(id: int) -> None:
-        if campaign.invitation(id) is None:
-            raise HTTPException(404, f"There is no invitation {id}; look again who is invited.")
+    def _invitation(id: int) -> Invitation:
+        found = campaign.invitation(id)
+        if found is None:
+            raise HTTPException(404, f"There is no invitation {id}; see who is invited.")
+        return found
 
     def _check_known(name: str) -> None:
         if name not in campaign.annotators:
-            raise HTTPException(404, f"Nobody called {name!r} has answered here; look again who has.")
+            raise HTTPException(404, f"Nobody called {name!r} has answered here; see who has.")
 
-    def _link(id: int, request: Request) -> InvitationLink:
-        link = live.link(id, live.public_url or str(request.base_url))
-        return InvitationLink(id=id, link=link, qr=segno.make(link, micro=False).svg_data_uri(scale=4, border=2))
+    def _link(invitation: Invitation, request: Request) -> InvitationLink:
+        link = live.link(invitation.id, live.public_url or str(request.base_url))
+        qr = segno.make(link, micro=False).svg_data_uri(scale=4, border=2)
+        return InvitationLink(id=invitation.id, link=link, qr=qr, ends=invitation.ends)
 
     return routes
 

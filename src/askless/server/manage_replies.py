@@ -190,6 +190,13 @@ class InvitationLink(BaseModel):
     id: int
     link: str
     qr: str
+    ends: float | None
+
+
+class GivenLink(InvitationLink):
+    """The link of whoever was to be invited; not `is_new` if they had it before."""
+
+    is_new: bool
 
 
 class _Order(BaseModel):
@@ -197,9 +204,12 @@ class _Order(BaseModel):
 
 
 class NewInvitation(_Order):
+    """Who has a link in this role that is still good is given that one, unless `is_new` asks for another."""
+
     name: Name
     role: Role = "annotator"
     days: float | None = Field(30, gt=0, le=3650)
+    is_new: bool = False
 
 
 class ChosenInvitation(_Order):

@@ -10,6 +10,7 @@ import numpy as np
 from askless.advice import advise
 from askless.core.risk import ItemStatus
 from askless.data.labels_out.formats import FORMATS
+from askless.results import Status
 from askless.server import insight
 from askless.server.costs import cost_of
 from askless.server.insight import CloseLook
@@ -44,9 +45,10 @@ N_POINTS = 400
 """Most confusions listed, and most points of a curve."""
 
 MORE = (
-    "There are new images, labels or features in the campaign's folder; they are taken up when serving begins the next "
-    "time, so end it (Ctrl-C where it runs) and serve again; no answer is lost."
+    "There are new images, labels or features in the campaign's folder. To use them, end serving (Ctrl-C where it "
+    "runs) and serve again; no answer is lost."
 )
+AUDIT = "An audit is under way, so only its auditors are asked now: {}. Each of them needs a link of that name."
 HOUR = 3600
 ACTIVE_SECONDS = 600
 LEAST_MINUTES = 5
@@ -115,16 +117,18 @@ class Overview:
                 price=page.price_per_answer,
             ),
             has_gold=self._has_gold,
-            notes=self._notes(),
+            notes=self._notes(status),
             estimate=upto,
             formats=list(FORMATS),
         )
 
-    def _notes(self) -> list[str]:
+    def _notes(self, status: Status) -> list[str]:
         """What whoever runs the campaign had better know."""
         campaign = self._live.campaign
         advice = advise(campaign.config, len(campaign.prototypes))
-        return [*([advice] if advice else ()), *([MORE] if self._live.has_more() else ())]
+        is_auditing = status.promise is not None and status.promise.is_auditing
+        audit = AUDIT.format(", ".join(campaign.config.promise.auditors)) if is_auditing else ""
+        return [note for note in (advice, audit, MORE if self._live.has_more() else "") if note]
 
     def curves(self) -> Curves:
         n_items = self._live.campaign.status().n_items
@@ -294,12 +298,12 @@ def _rests_on(n_annotations: int, n_items: int, gold: Share | None, *, is_inferr
     if not n_annotations:
         return "Nothing yet: nobody has answered."
     if not is_inferred:
-        return "Nothing yet: nothing has been inferred from the answers that there are."
+        return "Nothing yet: nothing has been inferred from the answers so far."
     believed = f"The model's own opinion of its labels for {n_items:,} images; nothing else has checked them yet."
     if gold is None:
         return believed
     share, low, high = (f"{100 * value:.0f}" for value in (gold.share, gold.low, gold.high))
     return (
-        f"{believed} Checked are people: {share} % of their {gold.n:,} answers about gold images are right (95 % "
+        f"{believed} People are checked: {share} % of their {gold.n:,} answers about gold images are right (95 % "
         f"interval: {low} to {high} %)."
     )

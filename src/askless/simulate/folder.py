@@ -67,7 +67,7 @@ def read_sealed(file: Path, noun: str) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{file.parent} is no {noun} folder ({error.strerror}: {file.name}); check --out.") from error
     except ValueError as error:
-        raise ConfigError(f"{file} is damaged ({error}); mend it, or run anew.") from error
+        raise ConfigError(f"{file} is damaged ({error}); repair it, or run anew.") from error
 
 
 def _sealed(noun: str, settings: str) -> str:

@@ -186,7 +186,7 @@ def _read_folder(folder: Path) -> tuple[Dataset, Features, IntArray]:
         row = int(np.argmax(outside))
         raise DataError(
             f"Row {row} of the labels in {folder} is {truth[row]}; allowed is 0 to {len(classes) - 1}, "
-            "an index of a class; mend the labels or class_names.json."
+            "an index of a class; correct the labels or class_names.json."
         )
     if len(np.unique(truth)) < 2:
         raise DataError(f"All labels in {folder} are {classes[truth[0]]!r}; a simulation needs two classes or more.")

@@ -53,7 +53,8 @@ def _read_csv(path: Path) -> Iterator[Row]:
         for number, fields in enumerate(filter(None, reader), start=1):
             if len(fields) != len(header):
                 raise DataError(
-                    f"{path} has {len(fields)} fields in row {number}, but its header has {len(header)}; mend that row."
+                    f"{path} has {len(fields)} fields in row {number}, but its header has {len(header)}; correct that "
+                    "row."
                 )
             yield dict(zip(header, fields, strict=True))
 
@@ -66,7 +67,7 @@ def _read_json_lines(path: Path) -> Iterator[Row]:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise DataError(f"Line {number} of {path} is not JSON ({error}); mend it.") from error
+                raise DataError(f"Line {number} of {path} is not JSON ({error}); correct it.") from error
             if not isinstance(row, dict):
                 raise DataError(f"Line {number} of {path} is no JSON object; write one per line.")
             yield {name: _text(value) for name, value in row.items()}

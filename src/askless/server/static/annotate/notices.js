@@ -7,12 +7,12 @@ export const NOTICE_PLACE = document.getElementById("notice");
 const NOTICES = {
   linkNeeded: [
     "You need your personal link",
-    "Nobody signs up here. Whoever runs this campaign has a link for you; open that one, whole, with all that stands behind the #.",
+    "Nobody signs up here. Whoever runs this campaign has a link for you; open it whole, with everything after the #.",
   ],
   linkEnded: ["This link has ended", "Ask whoever gave it to you for a new one. Answers that are still on this device are kept until then."],
   wrongRole: ["This link is for another page", "It lets you look on, not answer. Ask for a link of your own if you want to answer, too."],
   waiting: ["Nothing to answer just now", "Others hold the images that are left, or new ones are being chosen. This page looks again by itself."],
-  paused: ["Paused", "Whoever runs this campaign has paused it. It goes on here by itself as soon as they let it."],
+  paused: ["Paused", "Whoever runs this campaign has paused it. This page goes on by itself when they resume it."],
   finished: ["All done. Thank you!", "No image needs another answer."],
   unqualified: [
     "Thank you for taking part",

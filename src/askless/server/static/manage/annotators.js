@@ -6,10 +6,10 @@ import { ago, count, interval, percent, seconds } from "./words.js";
 const PER_PAGE = 20;
 const FLAGS = {
   fast: ["too fast", "Half of their last answers came in less than a quarter of a second."],
-  run: ["same again", "So often the same answer in a row that chance would do it once in a million."],
+  run: ["same again", "The same answer so often in a row that chance would do it once in a million."],
   chance: ["near chance", "Their answers are hardly better than guesses."],
   gold: ["fails gold", "They agree with gold less often than you ask for."],
-  copy: ["copies", "All their answers are those of somebody else."],
+  copy: ["copies", "All their answers equal somebody else's."],
 };
 const COLUMNS = [
   ["name", "Name", ({ name }) => name.toLowerCase()],
@@ -45,6 +45,9 @@ export function annotatorsTable({ isAdmin, onBan, announce }) {
   let sorted = "answers";
   let n = PER_PAGE;
 
+  const sort = document.getElementById("sort-annotators");
+  sort.replaceChildren(...COLUMNS.map(([key, title]) => element("option", { value: key, selected: key === sorted }, title)));
+  sort.onchange = () => sortBy(sort.value);
   const find = document.getElementById("find-annotator");
   find.oninput = () => show(people);
   more.onclick = () => {
@@ -53,7 +56,7 @@ export function annotatorsTable({ isAdmin, onBan, announce }) {
   };
 
   function sortBy(key) {
-    sorted = key;
+    sorted = sort.value = key;
     body.replaceChildren();
     show(people);
     announce(`Sorted by ${COLUMNS.find(([one]) => one === key)[1]}`);
@@ -88,10 +91,10 @@ export function annotatorsTable({ isAdmin, onBan, announce }) {
 }
 
 function row(isAdmin, onBan) {
-  const cells = Object.fromEntries(COLUMNS.map(([key]) => [key, element(key === "name" ? "th" : "td", { className: key })]));
-  cells.name.scope = "row";
+  const cells = Object.fromEntries(COLUMNS.map(([key, title]) => [key, element("td", { className: key, "data-title": title })]));
+  cells.name = element("th", { className: "name", scope: "row" });
   const button = isAdmin ? element("button", { type: "button", className: "small" }) : null;
-  const line = element("tr", {}, ...Object.values(cells), isAdmin ? element("td", {}, button) : null);
+  const line = element("tr", {}, ...Object.values(cells), isAdmin ? element("td", { className: "order" }, button) : null);
 
   function fill(person) {
     const isBanned = person.standing === "banned";

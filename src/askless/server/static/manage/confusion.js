@@ -10,7 +10,7 @@ const LEAST = 5; // answers about a class, as believed: shares of fewer say noth
 export function showConfusion({ classes, shares, n, top }) {
   const root = document.getElementById("confusion");
   if (!n.some((answers) => answers >= LEAST)) {
-    root.replaceChildren(element("p", { className: "empty" }, `It shows when a class has ${LEAST} answers and they are inferred.`));
+    root.replaceChildren(element("p", { className: "empty" }, `This comes when a class has ${LEAST} answers and an inference has read them.`));
     return;
   }
   root.replaceChildren(...(shares ? [square(classes, shares, n)] : []), list(classes, n, top, shares ? N_LISTED : top.length));
@@ -58,5 +58,5 @@ function list(classes, n, top, most) {
     ),
   );
   const title = element("h3", {}, "Most often");
-  return element("div", { className: "top" }, title, lines.length ? element("ol", {}, ...lines) : element("p", { className: "empty" }, "Nothing was confused yet."));
+  return element("div", { className: "top" }, title, lines.length ? element("ol", {}, ...lines) : element("p", { className: "empty" }, "Nothing has been confused yet."));
 }

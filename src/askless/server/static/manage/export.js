@@ -10,7 +10,7 @@ export function exportForm({ onExport }) {
   form.onsubmit = async (event) => {
     event.preventDefault();
     button.disabled = true;
-    button.textContent = "Being made…";
+    button.textContent = "Preparing…";
     const blob = await onExport(formats.value);
     button.disabled = false;
     button.textContent = "Download";

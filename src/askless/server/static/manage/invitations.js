@@ -1,18 +1,27 @@
 // Personal links: made, shown once more as text and QR code, taken back.
 
 import { element } from "../annotate/element.js";
-import { day } from "./words.js";
+import { count, day } from "./words.js";
 
-export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
+const PER_PAGE = 20;
+const until = (ends) => (ends === null ? "for ever" : `until ${day(ends)}`);
+
+export function invitationsView({ isAdmin, onGo, onInvite, onLink, onRevoke }) {
   const root = document.getElementById("invitations");
   const form = document.getElementById("invite");
-  if (isAdmin) makeForm(form, onInvite);
+  if (isAdmin) makeForm(form, { onGo, onInvite });
 
-  return ({ invitations }) => {
+  const list = element("ul", { className: "people" });
+  const more = element("button", { type: "button", className: "quiet", hidden: true });
+  root.replaceChildren(list, more);
+  let n = PER_PAGE;
+
+  return function show({ invitations }) {
     const now = Date.now() / 1000;
-    const lines = invitations.map(({ id, name, role, ends, is_revoked: isRevoked }) => {
+    const newest = [...invitations].reverse().slice(0, n);
+    const lines = newest.map(({ id, name, role, ends, is_revoked: isRevoked }) => {
       const isOver = ends !== null && ends < now;
-      const state = isRevoked ? "taken back" : isOver ? "ended" : ends === null ? "for ever" : `until ${day(ends)}`;
+      const state = isRevoked ? "taken back" : isOver ? "ended" : until(ends);
       const isLive = !isRevoked && !isOver;
       const buttons = isAdmin && isLive ? [order("Link", name, () => onLink(id, name)), askTwice(order("Take back", name, () => onRevoke(id)), name)] : [];
       return element(
@@ -23,7 +32,13 @@ export function invitationsView({ isAdmin, onInvite, onLink, onRevoke }) {
       );
     });
     if (!lines.length) lines.push(element("li", { className: "empty" }, "Nobody is invited yet."));
-    root.replaceChildren(element("ul", { className: "people" }, ...lines));
+    list.replaceChildren(...lines);
+    more.hidden = invitations.length <= n;
+    more.textContent = `Show more (${count(invitations.length - n)} left)`;
+    more.onclick = () => {
+      n += 5 * PER_PAGE;
+      show({ invitations });
+    };
   };
 }
 
@@ -48,7 +63,7 @@ function askTwice(button, name) {
   return button;
 }
 
-function makeForm(form, onInvite) {
+function makeForm(form, { onGo, onInvite }) {
   const name = element("input", { id: "invite-name", required: true, maxLength: 200, autocomplete: "off" });
   const role = element("select", { id: "invite-role" }, ...["annotator", "viewer", "admin"].map((one) => element("option", { value: one }, one)));
   const days = element("input", { id: "invite-days", type: "number", min: 1, max: 3650, value: 30, required: true });
@@ -58,6 +73,7 @@ function makeForm(form, onInvite) {
   const go = document.getElementById("go-invite");
   go.hidden = false;
   go.onclick = () => {
+    onGo();
     form.scrollIntoView({ block: "center" });
     name.focus();
   };
@@ -67,7 +83,8 @@ function makeForm(form, onInvite) {
   };
 }
 
-export function showLink(name, { link, qr }) {
+// `onNew` makes another link for somebody who has had this one before.
+export function showLink(name, { link, qr, ends, is_new: isNew = true }, onNew) {
   const dialog = document.getElementById("link");
   const text = element("input", { id: "link-text", value: link, readOnly: true });
   const copy = element("button", { type: "button", className: "primary" }, "Copy");
@@ -82,13 +99,17 @@ export function showLink(name, { link, qr }) {
     }
   };
   close.onclick = () => dialog.close();
+  const another = element("button", { type: "button", onclick: onNew }, "Make another");
+  const known = element("p", {}, `${name} has a link already, good ${until(ends)}: this one.`);
   dialog.replaceChildren(
     element("h2", { id: "link-title" }, `The link of ${name}`),
+    ...(isNew ? [] : [known]),
     element("p", { className: "muted" }, "Whoever has it is this person here. Send it to them alone."),
     element("img", { className: "qr", src: qr, alt: `QR code of the link of ${name}` }),
     element("label", { htmlFor: "link-text" }, "Link"),
     text,
-    element("div", { className: "buttons" }, copy, close),
+    element("div", { className: "buttons" }, copy, ...(isNew ? [] : [another]), close),
   );
+  dialog.close(); // it may show the link that there was
   dialog.showModal();
 }

@@ -7,6 +7,7 @@ import { repaintCurves, showCurves } from "./curves.js";
 import { exportForm } from "./export.js";
 import { imagesView } from "./images.js";
 import { invitationsView, showLink } from "./invitations.js";
+import { showPart } from "./parts.js";
 import { connect } from "./server.js";
 import { settingsForm } from "./settings.js";
 import { showPulse, showSummary } from "./summary.js";
@@ -42,6 +43,12 @@ function start(server) {
     }
   }
 
+  async function invite(wanted) {
+    const given = await order("invitations", wanted);
+    if (given) showLink(wanted.name, given, () => invite({ ...wanted, is_new: true }));
+    return given;
+  }
+
   function build(isAdmin) {
     const images = imagesView({ server, onPage: () => lookAtImages(true) });
     $("pause").onclick = () => order(summary.state === "paused" ? "resume" : "pause");
@@ -54,11 +61,8 @@ function start(server) {
       }),
       invitations: invitationsView({
         isAdmin,
-        onInvite: async (wanted) => {
-          const made = await order("invitations", wanted);
-          if (made) showLink(wanted.name, made);
-          return made;
-        },
+        onGo: () => showPart("orders"),
+        onInvite: invite,
         onLink: (id, name) => server.link(id).then((made) => showLink(name, made), ({ message }) => tellTrouble(message)),
         onRevoke: (id) => order("revoke", { id }),
       }),
@@ -82,8 +86,11 @@ function start(server) {
   async function look({ isForced = false } = {}) {
     const news = await server.news("summary");
     if (news) {
-      show ??= build(news.role === "admin");
-      $("board").hidden = false;
+      if (!show) {
+        show = build(news.role === "admin");
+        showPart("progress");
+        $("board").hidden = false;
+      }
       $("go-invite").classList.toggle("primary", !news.n_annotators);
       $("pause").hidden = news.role !== "admin" || news.state === "finished";
       $("pause").textContent = news.state === "paused" ? "Resume" : "Pause";

@@ -6,7 +6,7 @@ const FIELDS = [
   ["budget", "Budget", "answers in all; empty means none", { min: 1, step: 1 }],
   ["max_risk", "Risk per image", "chance of a wrong label below which an image is finished", { min: 0, max: 1, step: "any", required: true }],
   ["max_per_item", "Answers per image", "at most", { min: 1, max: 1000, step: 1, required: true }],
-  ["gold_rate", "Share of gold", "of the questions, whose label is known", { min: 0, max: 0.99, step: "any", required: true }],
+  ["gold_rate", "Share of gold", "questions whose label is known", { min: 0, max: 0.99, step: "any", required: true }],
   ["price", "Price per answer", "", { min: 0, step: "any", required: true }],
 ];
 

@@ -15,6 +15,8 @@ const REASONS = {
   budget: "the budget is spent",
   early_stop: "more answers no longer helped",
   no_annotator: "nobody may be asked about any open image",
+  promise_kept: "audits have shown that the promise is kept",
+  cannot_be_reached: "the promised accuracy cannot be reached",
 };
 
 export function showSummary(summary) {
@@ -51,7 +53,7 @@ function percentDone(summary) {
 function progress(summary) {
   const { images } = summary;
   if (isToInfer(summary))
-    return [element("p", { className: "headline" }, several(images.total, "image"), "; which are done, the first inference says")];
+    return [element("p", { className: "headline" }, several(images.total, "image"), "; the first inference will say which are done")];
   const shares = KINDS.filter(([kind]) => images[kind]).map(([kind]) => {
     const part = element("span", { className: kind });
     part.style.flexGrow = images[kind];
