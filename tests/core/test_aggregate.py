@@ -172,6 +172,15 @@ def test_two_copies_of_an_annotation_count_as_two(problem: Problem) -> None:
 
 
 @given(problem=problems())
+def test_disputed_is_what_has_two_different_labels(problem: Problem) -> None:
+    a = problem.annotations
+    said: dict[int, set[int]] = {}
+    for i, z in zip(a.item.tolist(), a.label.tolist(), strict=True):
+        said.setdefault(i, set()).add(z)
+    assert find_disputed(a).tolist() == [len(said.get(i, ())) > 1 for i in range(a.n_items)]
+
+
+@given(problem=problems())
 def test_majority_vote_is_one_e_step_with_equal_annotators(problem: Problem) -> None:
     a = problem.annotations
     posterior = Problem(a, symmetric(a.n_classes), None).posterior(0)
