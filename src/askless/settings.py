@@ -48,6 +48,9 @@ class AggregatorSettings(_Settings):
     training_power: float = Field(1.0, gt=0, le=1, description="of the machine's belief while annotators are estimated")
     machine_power: float = Field(1.0, gt=0, le=1, description="of the machine's belief in the posterior")
     answer_power: float = Field(1.0, gt=0, le=1, description="of the likelihood of people's labels in the posterior")
+    disputed_power: float = Field(
+        1.0, gt=0, le=1, description="of the whole posterior of an item that people disagree about"
+    )
 
 
 class PriorSettings(_Settings):

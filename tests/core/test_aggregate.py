@@ -10,7 +10,7 @@ from problems import Problem, problems
 
 from askless.core import aggregate
 from askless.core.aggregate import e_step, fit, majority_vote, most_likely
-from askless.core.votes import EPSILON, group
+from askless.core.votes import EPSILON, find_disputed, group
 from askless.settings import AggregatorSettings
 from askless.types import Annotations, FloatArray, IntArray
 
@@ -169,6 +169,15 @@ def test_two_copies_of_an_annotation_count_as_two(problem: Problem) -> None:
     for m_step, belief in ((aggregate.m_step_soft, soft), (aggregate.m_step_hard, hard)):
         once, double = (m_step(v, prior_only, belief).counts for v in (votes, votes_twice))
         np.testing.assert_allclose(double, 2 * once)
+
+
+@given(problem=problems())
+def test_disputed_is_what_has_two_different_labels(problem: Problem) -> None:
+    a = problem.annotations
+    said: dict[int, set[int]] = {}
+    for i, z in zip(a.item.tolist(), a.label.tolist(), strict=True):
+        said.setdefault(i, set()).add(z)
+    assert find_disputed(a).tolist() == [len(said.get(i, ())) > 1 for i in range(a.n_items)]
 
 
 @given(problem=problems())

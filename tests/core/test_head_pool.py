@@ -66,12 +66,28 @@ def test_answers_and_prototypes_together(n_prototypes: int) -> None:
     assert (machine.argmax(axis=1) == TRUTH).mean() > 0.9
 
 
-def test_with_nothing_to_learn_from_or_to_judge_by_there_is_no_machine() -> None:
+def test_with_nothing_to_learn_from_there_is_no_machine() -> None:
     assert believe(0, 0) == (None, np.inf)
-    assert believe(0, 1) == (None, np.inf)  # who holds out the only one of a class cannot know it
-    machine, _ = believe(0, 5)
+    machine, loss = believe(0, 5)
     assert machine is not None
     assert (machine.argmax(axis=1) == TRUTH).mean() > 0.7
+    assert np.isfinite(loss)
+
+
+def test_one_prototype_a_class_says_what_is_near_it_though_nobody_can_judge_it() -> None:
+    machine, loss = believe(0, 1)
+    assert machine is not None
+    assert loss == np.inf
+    assert (machine.argmax(axis=1) == TRUTH).mean() > 0.6
+    believed = machine[np.arange(N), machine.argmax(axis=1)]
+    assert believed.mean() <= (machine.argmax(axis=1) == TRUTH).mean()
+
+
+def test_where_nobody_can_judge_it_every_class_needs_a_prototype_and_neighbours() -> None:
+    prototypes = first_of_each_class(1)
+    two_of_three = Prototypes(prototypes.item[:2], prototypes.label[:2])
+    for known, settings in ((two_of_three, SETTINGS), (prototypes, PoolSettings(heads=("gaussian", "logistic")))):
+        assert ask(Features(VALUES), known, *answered(0, known), settings) == (None, np.inf)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from askless.config import preset
 from askless.core import aggregate, people
 from askless.core import infer as infer_module
 from askless.core.infer import Info, infer
-from askless.core.votes import EPSILON
+from askless.core.votes import EPSILON, find_disputed
 from askless.settings import CampaignConfig
 from askless.types import Annotations, Estimate, Features, Float32Array, Prototypes
 
@@ -213,14 +213,31 @@ def test_with_the_pool_nothing_before_matters_and_powers_count() -> None:
     other, _ = run(annotations, chosen.model_copy(update={"aggregator": weaker}))
     np.testing.assert_array_equal(other.machine, estimate.machine)
     assert estimate.machine is not None
+    said = [set(annotations.label[annotations.item == i].tolist()) for i in range(N)]
+    disputed_power = np.array([[0.65 if len(labels) > 1 else 1.0] for labels in said])
+    assert len(np.unique(disputed_power[9:])) == 2
     log_machine = np.log(estimate.machine.astype(np.float64) + EPSILON)
     confusion = np.log(estimate.confusion.matrices(range(J)) + EPSILON)
     evidence = np.zeros((N, K))
     for i, j, z in zip(annotations.item, annotations.annotator, annotations.label, strict=True):
         evidence[i] += confusion[j, :, z]
     for found, answer_power, machine_power in ((estimate, 0.75, 1.0), (other, 0.5, 0.25)):
-        expected = softmax(answer_power * evidence + machine_power * log_machine, axis=1)
+        expected = softmax(disputed_power * (answer_power * evidence + machine_power * log_machine), axis=1)
         np.testing.assert_allclose(found.posterior[9:], expected[9:], atol=1e-10)
+
+
+def test_where_people_disagree_the_network_learns_less_too() -> None:
+    """One turn of the paper's learner: what it is fitted to is what is believed, disputed items less so."""
+    annotations = answers(60)
+    paper = config("lean")
+    disputed = paper.aggregator.model_copy(update={"disputed_power": 0.2})
+    plain, _ = run(annotations, paper)
+    less_sure, _ = run(annotations, paper.model_copy(update={"aggregator": disputed}))
+    is_disputed = find_disputed(annotations)
+    is_disputed[: len(PROTOTYPES)] = False
+    assert is_disputed.any()
+    assert not is_disputed.all()
+    assert (less_sure.risk[is_disputed] > plain.risk[is_disputed]).all()
 
 
 @pytest.mark.parametrize("has_prototypes", [False, True])

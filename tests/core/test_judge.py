@@ -69,10 +69,10 @@ def test_weights_are_equal_without_evidence_and_go_to_the_better_head_with_it() 
     assert (weights <= judge_module.MAX_WEIGHT).all()
 
 
-def test_answers_weigh_a_quarter_of_many_prototypes_and_stand_in_for_missing_ones() -> None:
-    assert crowd_weight(100, 1000, 10) == pytest.approx(0.025)
+def test_answers_weigh_half_of_many_prototypes_and_stand_in_for_missing_ones() -> None:
+    assert crowd_weight(100, 1000, 10) == pytest.approx(0.05)
     assert crowd_weight(0, 1000, 10) == crowd_weight(30, 1000, 10) == pytest.approx(0.025)
-    assert crowd_weight(400, 1000, 10) == pytest.approx(0.1)
+    assert crowd_weight(400, 1000, 10) == pytest.approx(0.2)
     assert crowd_weight(100, 3, 10) == 1
     assert crowd_weight(0, 0, 10) == 1
 

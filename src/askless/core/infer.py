@@ -15,7 +15,7 @@ from askless.core import aggregate, people, pool
 from askless.core.learner import Learner, NetworkMaker
 from askless.core.machine import believe
 from askless.core.tanh_network import TanhNetwork
-from askless.core.votes import group
+from askless.core.votes import find_disputed, group
 from askless.settings import AggregatorSettings, CampaignConfig
 from askless.types import Annotations, BoolArray, Confusion, Estimate, Features, Float32Array, FloatArray, Prototypes
 
@@ -69,15 +69,18 @@ def infer(
     settings = config.aggregator
     old = None if previous is None else previous.machine
     confusion, evidence, em = _fit_people(annotations, prior_counts, old, settings, rng, prototypes)
+    joint_power = _joint_power(annotations, settings)
     machine, loss, is_machine_new = None, np.inf, False
     if config.learner.algo != "dummy":
-        belief = aggregate.e_step(evidence, old, em.class_prior, settings.training_power)
+        belief = aggregate.e_step(evidence, old, em.class_prior, settings.training_power, joint_power=joint_power)
         is_annotated = _is_annotated(annotations)
         machine, loss = believe(features, prototypes, belief, is_annotated, config.learner, rng=rng, learner=learner)
         is_machine_new = machine is not None
         if previous and config.learner.early_stop_scope == "global" and loss >= previous.machine_loss:
             machine, loss, is_machine_new = old, previous.machine_loss, False
-    return _joined(confusion, evidence, em, machine, loss, prototypes, settings, upto), Info(em, is_machine_new)
+    return _joined(confusion, evidence, em, machine, loss, prototypes, settings, joint_power, upto), Info(
+        em, is_machine_new
+    )
 
 
 def _with_pool(
@@ -94,15 +97,16 @@ def _with_pool(
     prototypes alone, which nobody's mistake is in; where these are too few, with people alone."""
     settings = config.aggregator
     is_annotated = _is_annotated(annotations)
+    joint_power = _joint_power(annotations, settings)
     start = pool.of_prototypes(features, prototypes, annotations.n_classes, config.learner.pool)
     fitted: pool.Pool | None = None
     for _ in range(config.learner.pool.n_rounds):
         machine = fitted.of_examples() if fitted else start
         confusion, evidence, em = _fit_people(annotations, prior_counts, machine, settings, rng, prototypes)
-        belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power)
+        belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power, joint_power=joint_power)
         fitted = pool.fit(features, prototypes, belief, is_annotated, evidence, config.learner.pool, fitted)
     machine, loss = (fitted.of_all(), fitted.loss) if fitted else (None, np.inf)
-    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, settings, upto)
+    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, settings, joint_power, upto)
     return estimate, Info(em, machine is not None)
 
 
@@ -119,6 +123,13 @@ def _fit_people(
     return aggregate.fit(annotations, prior_counts, machine, settings, rng=rng, known=known)
 
 
+def _joint_power(annotations: Annotations, settings: AggregatorSettings) -> FloatArray | None:
+    """(N,) lower where people disagree: such an item is harder than others, for the machine too."""
+    if settings.disputed_power == 1:
+        return None
+    return np.where(find_disputed(annotations), settings.disputed_power, 1.0)
+
+
 def _is_annotated(annotations: Annotations) -> BoolArray:
     return np.bincount(annotations.item, minlength=annotations.n_items) > 0
 
@@ -131,10 +142,13 @@ def _joined(
     loss: float,
     prototypes: Prototypes,
     settings: AggregatorSettings,
+    joint_power: FloatArray | None,
     upto: int,
 ) -> Estimate:
-    """People's evidence and the machine's belief, each to its power."""
-    posterior = aggregate.e_step(evidence, machine, em.class_prior, settings.machine_power, settings.answer_power)
+    """People's evidence and the machine's belief, each to its power, and both together to the item's."""
+    posterior = aggregate.e_step(
+        evidence, machine, em.class_prior, settings.machine_power, settings.answer_power, joint_power
+    )
     class_prior = np.array(em.class_prior)
     return _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)
 

@@ -15,7 +15,7 @@ from scipy.special import log_softmax
 from askless.core.normalise import normalise
 from askless.types import FloatArray
 
-CROWD_SHARE = 0.25
+CROWD_SHARE = 0.5
 """The items that people have labelled weigh this share of the prototypes together ..."""
 
 MIN_CROWD_PER_CLASS = 2.5

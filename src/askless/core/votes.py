@@ -11,7 +11,7 @@ from scipy import sparse
 
 from askless.core.blocks import blocks, for_each
 from askless.core.normalise import normalise_block
-from askless.types import Annotations, Confusion, Float32Array, FloatArray, IntArray, Prototypes
+from askless.types import Annotations, BoolArray, Confusion, Float32Array, FloatArray, IntArray, Prototypes
 
 EPSILON = 1e-8
 """Added to every probability before its logarithm, as in the paper's code; also the width of a tie."""
@@ -46,6 +46,15 @@ def group(annotations: Annotations, prior_counts: FloatArray) -> tuple[Votes, Co
     prior_only = Confusion(prior_counts, pairs // K, pairs % K, np.zeros((len(pairs), K)), annotations.n_annotators)
     parts = [(rows, matrix[rows]) for rows in blocks(len(items), K)]
     return Votes(items, pair, row, parts, matrix.T.tocsr()), prior_only
+
+
+def find_disputed(annotations: Annotations) -> BoolArray:
+    """(N,) which items have labels that differ."""
+    some_label = np.zeros(annotations.n_items, np.int64)
+    some_label[annotations.item] = annotations.label
+    is_disputed = np.zeros(annotations.n_items, bool)
+    is_disputed[annotations.item[annotations.label != some_label[annotations.item]]] = True
+    return is_disputed
 
 
 def log_item_priors(
