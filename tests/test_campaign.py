@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from askless.campaign import Campaign
+from askless.config import preset
 from askless.core.risk import ItemStatus, StopReason
 from askless.core.tanh_network import TanhNetwork
 from askless.errors import AnswerError, ConfigError, DataError, StoreError
@@ -204,6 +205,20 @@ class Nearest:
     def predict_proba(self, X: Any) -> Any:
         closeness = np.exp(-((X[:, None, :] - self.means) ** 2).sum(-1)) + 1e-6
         return closeness / closeness.sum(axis=1, keepdims=True)
+
+
+def test_a_class_without_prototypes_is_found_by_whoever_answers() -> None:
+    """Nobody gives any of `other`; that the heads have never seen it does not finish its items as something else."""
+    prototypes = Prototypes(np.flatnonzero(TRUTH < 2)[:10], TRUTH[TRUTH < 2][:10])
+    campaign = Campaign.create(None, DATASET, FEATURES, preset("askless"), prototypes=prototypes)
+    campaign.refresh()
+    assert campaign.status().n_confident == 0
+    while not campaign.status().stopped:
+        for batch in campaign.ask(["ann", "bob", "eve"]):
+            campaign.tell(batch.id, answers(batch))
+        campaign.refresh()
+    assert (campaign.estimate.label == TRUTH)[TRUTH == 2].mean() > 0.9
+    campaign.close()
 
 
 def test_a_plugged_in_learner_is_used_and_resumed(path: Path) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from sets import METHODS, SETS, Run
+from sets import METHODS, SETS, Run, config_of
 from threadpoolctl import threadpool_limits
 
 from askless.config import compose
@@ -58,9 +58,7 @@ class End:
 def run(one: Run, answers: float) -> End:
     with threadpool_limits(1, "blas"), TemporaryDirectory() as folder:
         source = load(compose(one.settings))
-        n_items = source.dataset.n_items - len(source.prototypes)
-        batches = [f"batch_size={max(1, round(0.04 * n_items / 5))}", "n_batches=5"]
-        config = compose([*one.settings, f"budget={round(answers * n_items)}", *batches])
+        config = config_of(one, source, answers)
         simulate(config, Path(folder) / "run")
         with closing(open_run(Path(folder) / "run")) as campaign:
             annotations, estimate = campaign.annotations(), campaign.estimate

@@ -12,9 +12,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from askless.config import compose
+from askless.settings import SimulationConfig
 from askless.simulate.experiment import Row
 from askless.simulate.run import simulate
-from askless.simulate.sources import load
+from askless.simulate.sources import Source, load
 
 SHARED = Path(os.environ.get("ASKLESS_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 AMT = f"simulation=amt_structured_noise crowd.amt_folder={SHARED / 'amt_imagenet100'}"
@@ -120,15 +121,18 @@ class Run:
         return folder / f"{self.name}-{self.n_annotators}-{self.n_prototypes}-{self.seed}-{code}.csv"
 
 
+def config_of(one: Run, source: Source, answers: float) -> SimulationConfig:
+    """A refresh after every 4 % of the images, until the method stops or so many answers an image are spent."""
+    n_items = source.dataset.n_items - len(source.prototypes)
+    batches = [f"batch_size={max(1, round(0.04 * n_items / 5))}", "n_batches=5"]
+    return compose([*one.settings, f"budget={round(answers * n_items)}", *batches])
+
+
 def run(one: Run, folder: Path) -> Path:
-    """A refresh after every 4 % of the images, until the method stops or the answers are spent."""
+    """Leaves the table of its rounds in the folder."""
     with threadpool_limits(1, "blas"):
-        source = load(compose(one.settings))
-        n_items = source.dataset.n_items - len(source.prototypes)
-        budget = f"budget={round(SETS[one.name].budget * n_items)}"
         rows: list[Row] = []
-        batches = [f"batch_size={max(1, round(0.04 * n_items / 5))}", "n_batches=5"]
-        simulate(compose([*one.settings, budget, *batches]), on_round=rows.append)
+        simulate(config_of(one, load(compose(one.settings)), SETS[one.name].budget), on_round=rows.append)
     file = one.file(folder)
     unfinished = file.with_suffix(f".{os.getpid()}")
     with unfinished.open("w", newline="") as stream:

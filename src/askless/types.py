@@ -335,7 +335,7 @@ class Estimate:
         confusion: what is believed of every annotator.
         class_prior: (K,), sums to 1.
         machine: (N, K) float32, what the learner alone says; none without a learner.
-        machine_loss: validation cross-entropy (nats) of the learner behind `machine`; infinite without one.
+        machine_loss: validation cross-entropy (nats) of the learner behind `machine`; infinite if nothing judged it.
         objective: log posterior density of the confusions (nats, up to a constant); 0 for majority vote.
         upto: log position; entries after it are not yet considered.
     """

@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 import pytest
-from honesty import KINDS, kind_of, main
-from sets import SETS, Set
+from honesty import KINDS, kind_of, main, print_set, run
+from sets import SETS, Run, Set
 
 from askless.types import Annotations, Confusion, Estimate
 
@@ -32,14 +32,18 @@ def test_images_are_told_apart_by_what_people_said() -> None:
     assert [KINDS[kind] for kind in kind_of(annotations, estimate)] == expected
 
 
-def test_the_command_prints_every_kind(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_kind_is_printed_and_every_image_counted_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(SETS, "digits", Set("dataset=digits n_data_per_class=20", (0.9,), 0.6))
-    monkeypatch.setattr(sys, "argv", ["honesty.py", "digits", "--seeds", "0", "--answers", "0.3", "--jobs", "1"])
-    main()
+    print_set("digits", [run(Run("digits", "askless", 50, 10, seed), 0.3) for seed in (0, 1)])
     shown = capsys.readouterr().out
     assert all(kind in shown for kind in KINDS)
-    n_images = sum(int(line[22:29]) for line in shown.splitlines() if line.startswith("  "))
-    assert n_images == 200
+    assert sum(int(line[22:29]) for line in shown.splitlines() if line.startswith("  ")) == 400
+
+
+def test_a_set_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["honesty.py", "nothing"])
     with pytest.raises(SystemExit):
         main()
+    assert "there is no set nothing; choose some of digits" in capsys.readouterr().err

@@ -83,11 +83,19 @@ def test_one_prototype_a_class_says_what_is_near_it_though_nobody_can_judge_it()
     assert believed.mean() <= (machine.argmax(axis=1) == TRUTH).mean()
 
 
-def test_where_nobody_can_judge_it_every_class_needs_a_prototype_and_neighbours() -> None:
-    prototypes = first_of_each_class(1)
-    two_of_three = Prototypes(prototypes.item[:2], prototypes.label[:2])
-    for known, settings in ((two_of_three, SETTINGS), (prototypes, PoolSettings(heads=("gaussian", "logistic")))):
-        assert ask(Features(VALUES), known, *answered(0, known), settings) == (None, np.inf)
+def test_where_nobody_can_judge_it_there_must_be_neighbours() -> None:
+    assert believe(0, 1, settings=PoolSettings(heads=("gaussian", "logistic"))) == (None, np.inf)
+
+
+@pytest.mark.parametrize("n_prototypes", [1, 5])
+def test_before_the_first_answer_every_class_needs_a_prototype(n_prototypes: int) -> None:
+    """Such as `other`, of which nobody gives any: its items would all be sure to be something else."""
+    every = first_of_each_class(n_prototypes)
+    known = Prototypes(every.item[every.label > 0], every.label[every.label > 0])
+    assert ask(Features(VALUES), known, *answered(0, known), SETTINGS)[0] is None
+    machine, _ = ask(Features(VALUES), known, *answered(100, known), SETTINGS)
+    assert machine is not None
+    assert (machine.argmax(axis=1) == TRUTH)[TRUTH == 0].mean() > 0.8
 
 
 @pytest.mark.parametrize(

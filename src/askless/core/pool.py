@@ -92,7 +92,7 @@ class Pool:
         best: (H,) which of its kind each is.
         powers: (H,) by which the logits of each are multiplied: its sharpness times its weight.
         confusion: (K, K) of the machine.
-        loss: the judge's, in nats, mean.
+        loss: the judge's, in nats, mean; infinite if there was no judge.
     """
 
     rows: IntArray
@@ -135,7 +135,10 @@ def fit(
     settings: PoolSettings,
     before: Pool | None = None,
 ) -> Pool | None:
-    """Fits the pool to what is believed so far; none if nothing can judge it yet.
+    """Fits the pool to what is believed so far; none before the first answer if a class has no prototype, or if nothing
+    judges yet and the pool has no neighbours.
+
+    A class that the heads have never seen would lose its items to the others, surely and for good.
 
     Args:
         features: (N, D).
@@ -148,6 +151,8 @@ def fit(
     """
     reduced = reduce(features, settings.max_components)
     examples, known = _examples(reduced, prototypes, belief, is_annotated)
+    if not examples.targets.any(axis=0).all():
+        return None
     judged, judge = _judge(examples, known, evidence)
     if not judge.weight.sum() > 0:
         return _unjudged(examples, reduced, len(belief), settings)
@@ -176,7 +181,7 @@ def fit(
 def of_prototypes(
     features: Features, prototypes: Prototypes, n_classes: int, settings: PoolSettings
 ) -> Float32Array | None:
-    """(N, K) what the pool makes of the prototypes alone, none if they cannot judge; kept as long as the features."""
+    """(N, K) what the pool makes of the prototypes alone, none if these are too few; kept as long as the features."""
     kept = _known.get(features)
     if kept is None or kept[0] is not prototypes or kept[1:3] != (n_classes, settings):
         nothing = np.zeros((len(features), n_classes))
@@ -225,11 +230,12 @@ def _judge(examples: Examples, known: BoolArray, evidence: FloatArray) -> tuple[
 
 def _unjudged(examples: Examples, reduced: Reduced, n_items: int, settings: PoolSettings) -> Pool | None:
     """With one prototype a class nothing is left to judge by; what lies near each of them is known all the same."""
-    n_classes = examples.targets.shape[1]
-    if "neighbours" not in settings.heads or not examples.targets.any(axis=0).all():
+    if "neighbours" not in settings.heads:
         return None
-    *_, last = enumerate(_neighbours(examples, reduced))
-    return Pool(examples.rows, n_items, [last[1]], [last[0]], np.array([UNJUDGED_POWER]), np.eye(n_classes), np.inf)
+    last = len(EVENNESS) - 1
+    head = next(islice(_neighbours(examples, reduced), last, None))
+    uncorrected = np.eye(examples.targets.shape[1])
+    return Pool(examples.rows, n_items, [head], [last], np.array([UNJUDGED_POWER]), uncorrected, np.inf)
 
 
 def _blocks(rows: IntArray) -> Iterator[IntArray]:
