@@ -84,6 +84,9 @@ def test_init_with_a_promise_says_who_audits_it(askless: Command) -> None:
     assert (promise.target_accuracy, promise.confidence) == (0.9, 0.8)
     code, _, said = askless(*arguments[:-2], "--confidence", "2")
     assert (code, "promise.confidence=2" in said) == (2, True), said
+    code, _, said = askless("init", "wrens", *arguments[2:-4], "--confidence", "0.9")
+    assert (code, "--confidence 0.9 promises nothing alone; give --target-accuracy, too." in said) == (2, True), said
+    assert not Path("wrens").exists()
 
 
 def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from askless.errors import ConfigError
 from askless.settings import PromiseSettings
 
 TargetAccuracy = Annotated[
@@ -14,7 +15,13 @@ Confidence = Annotated[float | None, typer.Option(help="The chance that the prom
 
 
 def promise_settings(target_accuracy: float | None, confidence: float | None) -> list[str]:
-    """The settings that the options stand for, of those that are given."""
+    """The settings that the options stand for, of those that are given.
+
+    Raises:
+        ConfigError: a confidence in nothing.
+    """
+    if confidence is not None and target_accuracy is None:
+        raise ConfigError(f"--confidence {confidence} promises nothing alone; give --target-accuracy, too.")
     given = {"promise.target_accuracy": target_accuracy, "promise.confidence": confidence}
     return [f"{key}={value}" for key, value in given.items() if value is not None]
 

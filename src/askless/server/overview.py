@@ -48,7 +48,7 @@ MORE = (
     "There are new images, labels or features in the campaign's folder. To use them, end serving (Ctrl-C where it "
     "runs) and serve again; no answer is lost."
 )
-AUDIT = "An audit is under way, so only its auditors are asked now: {}. Each of them needs a link of that name."
+AUDIT = "An audit is under way, so only its auditors are asked now: {}. They answer by the links of these names."
 HOUR = 3600
 ACTIVE_SECONDS = 600
 LEAST_MINUTES = 5

@@ -5,7 +5,7 @@ const buttons = document.querySelectorAll("#parts button");
 export function showPart(part) {
   for (const one of document.getElementById("board").children)
     one.classList.toggle("elsewhere", (one.dataset.part ?? part) !== part);
-  for (const button of buttons) button.ariaCurrent = String(button.value === part);
+  for (const button of buttons) button.setAttribute("aria-current", String(button.value === part));
 }
 
 for (const button of buttons) {
