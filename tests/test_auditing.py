@@ -54,7 +54,8 @@ def drive(campaign: Campaign, say: Say, until: Callable[[Campaign], object] = la
 
 def is_auditing(campaign: Campaign) -> bool:
     promise = campaign.status().promise
-    return promise is not None and promise.is_auditing
+    assert campaign.is_auditing == (promise is not None and promise.is_auditing)
+    return campaign.is_auditing
 
 
 def of_kind(campaign: Campaign, kind: Kind) -> list[dict[str, Any]]:
@@ -158,6 +159,25 @@ def test_two_auditors_share_an_audit() -> None:
     batches = campaign.ask(EVERYBODY)
     assert {batch.annotator for batch in batches} == {"auditor", "bob"}
     assert not set(batches[0].items) & set(batches[1].items)
+
+
+def test_what_others_hold_is_audited_all_the_same() -> None:
+    """Nobody else is asked while an audit is under way, so whoever held its items might never answer."""
+    campaign = make()
+    campaign.refresh()
+    for batch in campaign.ask(CROWD):
+        campaign.tell(batch.id, answers(batch)[1:])
+    drive(campaign, answers, is_auditing)
+    left = {item for batch in campaign.leased() for item in batch.items}
+    (begun,) = of_kind(campaign, Kind.AUDITING)
+    asked: list[int] = []
+    while batches := campaign.ask(["auditor"]):
+        for batch in batches:
+            asked += batch.items
+            campaign.tell(batch.id, answers(batch))
+    assert left & set(begun["items"]) & set(asked)
+    assert asked == begun["items"][: len(asked)]
+    assert campaign.stopped == "promise_kept"
 
 
 def test_only_what_is_answered_in_order_counts(auditing: Campaign) -> None:

@@ -102,14 +102,15 @@ class Auditing:
     def batches(
         self, ledger: Ledger, config: CampaignConfig, names: Sequence[str], n_batches: int
     ) -> list[tuple[int, list[int]]]:
-        """Auditor and items of each batch, the first of the audit's order that nobody has or holds."""
+        """Auditor and items of each batch, the first of the audit's order that no auditor has answered or holds."""
         assert ledger.audit is not None
-        taken = self._said(ledger, config).keys() | set(ledger.promised_items().tolist())
+        auditors = self._auditors(ledger, config)
+        taken = self._said(ledger, config).keys() | {item for j in auditors for item in ledger.held(j)}
         waiting = [item for item in (ledger.audit.payload or {})["items"] if item not in taken]
         size = config.batch_size
         if config.budget is not None:
             waiting = waiting[: max(config.budget - ledger.n_given - ledger.n_promised, 0)]
-        present = [j for j in self._auditors(ledger, config) if ledger.names[j] in names]
+        present = [j for j in auditors if ledger.names[j] in names]
         batches = [(j, waiting[k * size : (k + 1) * size]) for k, j in enumerate(present[:n_batches])]
         return [(j, items) for j, items in batches if items]
 

@@ -67,6 +67,12 @@ class Reading:
         with self._journal.reading() as ledger:
             return ledger.refreshes[-1].time if ledger.refreshes else None
 
+    @property
+    def is_auditing(self) -> bool:
+        """Whether an audit is under way, so that nobody but auditors is asked."""
+        with self._journal.reading() as ledger:
+            return ledger.audit is not None
+
     def leased(self, annotator: str | None = None) -> list[Batch]:
         """Batches that are out, to one annotator or to all, each with its unanswered items only."""
         with self._journal.reading() as ledger:

@@ -128,14 +128,18 @@ def test_the_summary_says_what_is_to_be_done(served: Served, monkeypatch: pytest
 
 
 def test_the_summary_says_whom_an_audit_asks(tmp_path: Path) -> None:
-    promise = "[campaign.promise]\ntarget_accuracy = 0.7\nmax_audit_share = 1.0\n"
+    promise = "max_risk = 1.0\n[campaign.promise]\ntarget_accuracy = 0.7\nmax_audit_share = 1.0\n"
     with serve(tmp_path / "audited", settings=promise) as served:
+        assert served.live.campaign.estimate.risk.max() < 1, "all items are finished"
         (note,) = served.get("/api/manage/summary").json()["notes"]
         assert "only its auditors are asked now: auditor." in note
         served.tokens["auditor"] = served.live.links.token(served.live.invite_for_good("auditor", "annotator"))
         asked = {who: served.post("/api/batches", {}, who).json()["batches"] for who in ("annotator", "auditor")}
         assert asked["annotator"] == []
         assert asked["auditor"][0]["items"]
+        assert len(served.post("/api/batches", {}, "auditor").json()["batches"][0]["items"]) == len(
+            asked["auditor"][0]["items"]
+        )
 
 
 def test_what_the_summary_tells(quiet: Served) -> None:

@@ -217,8 +217,11 @@ def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
 def _held(live: LiveCampaign, name: str, known: frozenset[int]) -> tuple[list[Batch], list[int]]:
     """The batches of one annotator with what is to be answered, and the items that are settled without them."""
     campaign = live.campaign
+    if campaign.is_auditing and name not in campaign.config.promise.auditors:
+        return [], [i for batch in campaign.leased(name) for i in batch.items]
     risk, config = campaign.estimate.risk, campaign.config
-    max_risk = 0.0 if config.sampler.fill_batches else config.max_risk  # filled up with what is settled
+    asks_about_settled = config.sampler.fill_batches or config.promise.target_accuracy is not None
+    max_risk = 0.0 if asks_about_settled else config.max_risk
     held, settled = [], []
     for batch in campaign.leased(name):
         is_settled = {i: i not in known and bool(risk[i] < max_risk) for i in batch.items}
