@@ -22,12 +22,6 @@ class Reading:
             return ledger.is_paused
 
     @property
-    def is_auditing(self) -> bool:
-        """Whether an audit is under way, so that only auditors are asked."""
-        with self._journal.reading() as ledger:
-            return ledger.audit is not None
-
-    @property
     def annotators(self) -> tuple[str, ...]:
         """Names in the order of joining."""
         with self._journal.reading() as ledger:
