@@ -115,7 +115,7 @@ def test_add_says_that_a_prior_does_not_fit_any_more(askless: Command) -> None:
         (["init", "birds", "--images", "photos", "--classes", "a,b", "sede=1"], "did you mean 'seed'"),
         (["init", "photos/bad.jpg", "--images", "photos", "--classes", "a,b"], "fix that, or write elsewhere"),
         (["add", "birds", "--classes", "owl"], "There is no campaign at "),
-        (["add", "photos", "--classes", "owl"], "make them by `askless init`"),
+        (["add", "photos", "--classes", "owl"], "make one by `askless init`"),
         (["add", "birds"], "There is nothing to add"),
     ],
 )

@@ -43,6 +43,8 @@ def sentence(error: Any, keys: Sequence[str], model: type[BaseModel] | None = No
         return f"{key}={came!r} is not known; {error['ctx']['error']}."
     if error["type"] == "model_type":
         return f"{key}={came!r} is a group of settings; {_choose_key(key, keys)}"
+    if error["type"] == "string_too_short" and not came:
+        return f"{key} is empty; give a {key}."
     kind = error["type"].partition("_")[0]
     if kind in PLAIN:
         return f"{key}={came!r} does not fit: allowed is {PLAIN[kind]}."

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from askless.store.entries import Kind
-from askless.types import SkipReason
+from askless.types import Answer, SkipReason
 from browser_place import Serve, press, shown, wait_until_sent
 from key_to_picture import measure, search_times, slow_down, thousand_classes, type_slowly, watch_search
 from served_campaign import CLASSES
@@ -324,3 +324,24 @@ def test_a_revoked_link_ends_at_the_next_answer_and_a_ban_says_so(serve: Serve) 
     place.live.campaign.ban("bob")
     page.reload()
     expect(page.locator("#notice h2")).to_have_text("No more images for this link")
+
+
+def test_a_promise_from_the_first_answer_to_the_audit(serve: Serve) -> None:
+    settings = "promise.target_accuracy = 0.6\npromise.max_audit_share = 1.0\nsampler.max_per_item = 1"
+    place = serve(n_items=6, settings=settings)
+    campaign = place.live.campaign
+    auditor, notice = place.open("auditor"), "#notice"
+    expect(auditor.locator(notice)).to_contain_text("are asked when an audit begins")
+    campaign.record("bob", [Answer(i, i % 3, 900) for i in range(6)])
+    campaign.refresh()
+    ann = place.open("ann")
+    expect(ann.locator(notice)).to_contain_text("being checked by an audit, and nothing is asked of you")
+    shown(auditor)  # it went on by itself
+    manager = place.browser().new_page()
+    manager.goto(place.live.link(campaign.invite("boss", "admin"), place.url))
+    believed = manager.locator("#figures div", has_text="Accuracy, believed")
+    expect(believed).to_contain_text("not checked by gold")
+    auditor.keyboard.press("1")
+    expect(believed).to_contain_text("audits: ", timeout=15_000)
+    expect(believed).to_contain_text(" to 100 %")
+    expect(manager.locator("#rests-on")).to_contain_text("An audit is under way, 1 image checked so far")

@@ -447,6 +447,15 @@ def test_who_is_believed_good_is_asked_first_and_who_is_new_gets_a_chance() -> N
     assert max(anyone.count(j) for j in range(3)) < 35
 
 
+def test_nobody_there_is_no_mean_of_nothing() -> None:
+    settings = SamplerSettings(algo="value", whom="thompson")
+    free = np.ones(5, bool)
+    nobody = plan(
+        posterior_of([0.5] * 5), believed([], 2), free, [], 3, 2, None, 0.1, settings, rng=np.random.default_rng(0)
+    )
+    assert nobody == []
+
+
 def test_nobody_is_given_far_more_than_others() -> None:
     assert not any(asked_first([0.95, *[0.5] * 9], [60, *[1] * 9], seed) == 0 for seed in range(20))
 

@@ -575,7 +575,7 @@ def test_a_damaged_items_table_is_one_sentence(tmp_path: Path, change: Callable[
 
 
 def test_a_place_that_is_no_campaign(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="make them by `askless init`"):
+    with pytest.raises(DataError, match="make one by `askless init`"):
         add(CampaignFolder(tmp_path), None, CLASSES)
     with pytest.raises(DataError, match=r"classes\.json cannot be read"):
         CampaignFolder(tmp_path).read_classes()

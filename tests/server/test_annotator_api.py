@@ -13,9 +13,11 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from PIL import Image
 
+import askless.server
 from askless.data.folder import CampaignFolder
 from askless.errors import StoreError
 from askless.server import pictures
+from askless.server.answers import State
 from askless.server.app import create_app
 from askless.server.guard import MAX_BODY_BYTES
 from askless.server.live import LiveCampaign
@@ -515,6 +517,32 @@ def test_finished_is_not_the_same_as_nothing_for_now(tmp_path: Path) -> None:
     site.live.campaign.refresh()
     assert site.hold(bob)["state"] == "finished"
     site.live.close()
+
+
+def test_while_an_audit_is_awaited_or_under_way_the_page_says_so(tmp_path: Path) -> None:
+    """An audit does not begin before there are labels to check; then it asks auditors alone."""
+    settings = "promise.target_accuracy = 0.6\npromise.max_audit_share = 1.0\nsampler.max_per_item = 1"
+    site = Site(tmp_path / "shapes", n_items=6, settings=settings)
+    auditor, bob = site.headers("auditor"), site.headers("bob")
+    assert (site.hold(auditor)["state"], site.hold(auditor)["batches"]) == ("auditor", [])
+    held = site.hold()
+    assert held["state"] == "working"
+    assert site.hold(bob)["state"] == "waiting", "others hold the images"
+    site.tell(*(answer(held, place) for place in range(6)))
+    site.live.campaign.refresh()
+    assert site.live.campaign.is_auditing
+    assert (site.hold(bob)["state"], site.hold(bob)["batches"]) == ("audited", [])
+    assert site.hold(auditor)["state"] == "working"
+    site.live.campaign.pause()
+    assert site.hold(bob)["state"] == "paused"
+    site.live.close()
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.WORKING}))
+def test_the_page_has_words_for_every_state_and_knows_when_to_look_again(state: State) -> None:
+    pages = Path(askless.server.__file__).parent / "static/annotate"
+    assert f"\n  {state}: [" in (pages / "notices.js").read_text(encoding="utf-8")
+    assert f"\n  {state}: " in (pages / "page.js").read_text(encoding="utf-8")
 
 
 def test_what_others_have_settled_is_dropped_and_still_taken(tmp_path: Path) -> None:

@@ -288,6 +288,25 @@ def test_a_wrong_invitation_is_refused_in_one_sentence(tmp_path: Path, options: 
     assert str(result.exception) == complaint
 
 
+def test_a_name_that_is_refused_hides_no_link_that_was_made(tmp_path: Path) -> None:
+    folder = make_campaign(tmp_path / "shapes")
+    result = CliRunner().invoke(app, ["invite", str(folder), "eve", "", "--json"])
+    assert str(result.exception) == "name is empty; give a name."
+    (eve,) = json.loads(result.stdout)
+    assert eve["name"] == "eve"
+    assert run("invite", folder, "eve") == [eve]
+    refused = CliRunner().invoke(app, ["invite", str(folder), "", "--json"])
+    assert (str(refused.exception), refused.stdout) == (str(result.exception), "")
+
+
+def test_where_there_is_no_campaign_it_is_said_how_one_is_made(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["status", str(tmp_path / "nosuch")])
+    assert (
+        str(result.exception)
+        == f"There is no campaign at {tmp_path / 'nosuch'} (no items.csv is in it); make one by `askless init`."
+    )
+
+
 @pytest.fixture
 def shared_folder(tmp_path: Path, postgres: str) -> Iterator[Path]:
     """A campaign whose log is in PostgreSQL."""

@@ -32,25 +32,31 @@ def invite(
     with reach(campaign, is_looking=revoked is None and not names) as manager:
         if revoked is not None:
             manager.post("/revoke", {"id": revoked})
-        links = {}
-        for name in dict.fromkeys(names or ()):
-            given = manager.post("/invitations", {"name": name, "role": role, "days": days, "is_new": is_new})
-            if not given["is_new"]:
-                note(f"{name} has a link already, {_until(given)}: this one. --new makes another.")
-            links[given["id"]] = manager.link(given["link"])
-        known = [one for one in manager.get("/invitations")["invitations"] if not names or one["id"] in links]
-        is_serving = manager.is_serving
+        links: dict[int, str] = {}
+        try:
+            for name in dict.fromkeys(names or ()):
+                given = manager.post("/invitations", {"name": name, "role": role, "days": days, "is_new": is_new})
+                if not given["is_new"]:
+                    note(f"{name} has a link already, {_until(given)}: this one. --new makes another.")
+                links[given["id"]] = manager.link(given["link"])
+        finally:  # a name that is refused hides no link that was made
+            if links or not names:
+                invitations = manager.get("/invitations")["invitations"]
+                _print([one for one in invitations if not names or one["id"] in links], links, as_json, has_codes)
+        if links and not manager.is_serving and not as_json:
+            note(f"Nobody serves this campaign now: askless serve {campaign}")
+
+
+def _print(invitations: list[dict[str, Any]], links: dict[int, str], as_json: bool, has_codes: bool) -> None:
     if as_json:
-        print(json.dumps([one | {"link": links.get(one["id"])} for one in known]))
+        print(json.dumps([one | {"link": links.get(one["id"])} for one in invitations]))
         return
-    for one in known:
+    for one in invitations:
         if one["id"] in links:
             print_link(one["name"], links[one["id"]], has_code=has_codes)
             note(f"{one['name']}'s link is good {_until(one)}.")
         else:
             out.print(_line(one), markup=False, soft_wrap=True)
-    if links and not is_serving:
-        note(f"Nobody serves this campaign now: askless serve {campaign}")
 
 
 def _until(invitation: dict[str, Any]) -> str:

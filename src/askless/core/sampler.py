@@ -97,6 +97,8 @@ def plan(
     is_free = is_free.copy()
     left = budget if budget is not None else int(is_free.sum())
     waiting = [workloads[position] for position in rng.permutation(len(workloads)) if workloads[position].capacity > 0]
+    if not waiting:
+        return []
     if settings.whom == "thompson":
         waiting = _by_drawn_skill(waiting, confusion, batch_size, rng)
     is_greedy = settings.algo == "greedy_task_assignment"

@@ -127,8 +127,14 @@ def read_items(path: Path) -> ItemTable:
         return ItemTable(
             path.parent, item, source, _numbers(width), _numbers(height), _numbers(n_bytes), digest, label, use
         )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"There is no campaign at {path.parent} (no {path.name} is in it); make one by `askless init`."
+        ) from error
     except OSError as error:
-        raise DataError(f"The items {path} cannot be read ({error.strerror}); make them by `askless init`.") from error
+        raise DataError(
+            f"The items {path} cannot be read ({error.strerror}); check the path and its rights."
+        ) from error
     except (ValueError, csv.Error, OverflowError) as error:
         raise DataError(f"{path} is not as `askless init` wrote it ({error}); bring the old one back.") from error
 

@@ -26,10 +26,13 @@ ItemName = Annotated[str, Field(pattern=PATTERN)]
 
 
 class State(StrEnum):
-    """What there is to do for an annotator; waiting: nothing now, ask again."""
+    """What there is to do for an annotator; waiting: nothing now, ask again; audited: nothing while an audit asks
+    others; auditor: nothing before an audit begins."""
 
     WORKING = "working"
     WAITING = "waiting"
+    AUDITED = "audited"
+    AUDITOR = "auditor"
     PAUSED = "paused"
     FINISHED = "finished"
     UNQUALIFIED = "unqualified"
@@ -230,14 +233,21 @@ def _held(live: LiveCampaign, name: str, known: frozenset[int]) -> tuple[list[Ba
 
 
 def _state(live: LiveCampaign, name: str, *, has_work: bool) -> State:
-    standing = live.campaign.standing(name)
+    campaign = live.campaign
+    standing = campaign.standing(name)
     if standing in (Standing.BANNED, Standing.UNQUALIFIED):
         return State(standing.value)
     if has_work:
         return State.WORKING
-    if live.campaign.is_paused:
+    if campaign.is_paused:
         return State.PAUSED
-    return State.FINISHED if live.campaign.stopped else State.WAITING
+    if campaign.stopped:
+        return State.FINISHED
+    promise = campaign.config.promise
+    is_auditor = promise.target_accuracy is not None and name in promise.auditors
+    if is_auditor == campaign.is_auditing:
+        return State.WAITING
+    return State.AUDITOR if is_auditor else State.AUDITED
 
 
 def _classes_for(who: Invitation, live: LiveCampaign) -> list[Class]:

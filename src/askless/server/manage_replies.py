@@ -53,11 +53,25 @@ class Cost(BaseModel):
     budget: int | None
 
 
+class Audited(BaseModel):
+    """What audits have shown of a promised accuracy: images that they checked and how many labels of these they did
+    not confirm, none while one is under way. The accuracy of all labels is from `low` to `high`, rounded outwards."""
+
+    n: int
+    n_wrong: int | None
+    low: float
+    high: float
+    target: float
+    confidence: float
+
+
 class Accuracy(BaseModel):
-    """What share of the labels is right, none before an inference; `rests_on` says in words who believes that."""
+    """What share of the labels is right, none before an inference; `rests_on` says in words who believes that, and
+    what has checked it: gold, audits."""
 
     estimated: float | None
     gold: Share | None
+    audited: Audited | None
     rests_on: str
 
 

@@ -12,11 +12,11 @@ from askless.core.risk import ItemStatus
 from askless.data.labels_out.formats import FORMATS
 from askless.results import Status
 from askless.server import insight
+from askless.server.accuracy import accuracy_of
 from askless.server.costs import cost_of
 from askless.server.insight import CloseLook
 from askless.server.live import LiveCampaign
 from askless.server.manage_replies import (
-    Accuracy,
     Annotator,
     Annotators,
     Confused,
@@ -76,7 +76,7 @@ class Overview:
             n_of = {person.name: person.n_labels for person in tally.people}
             times = [person.last for person in tally.people if person.last is not None]
             minutes = min(int(now // 60) - min(tally.per_minute) + 1, 60) if tally.per_minute else 0
-            gold = self._gold(tally)
+            gold, verdicts = self._gold(tally), list(tally.verdicts)
         config = campaign.config
         return Summary(
             title=page.title or live.place.root.name,
@@ -97,11 +97,7 @@ class Overview:
             per_hour=n_last_hour * 60 / minutes if minutes >= LEAST_MINUTES else None,
             last_answer=max(times, default=None),
             cost=cost_of(campaign, status, page, n_of),
-            accuracy=Accuracy(
-                estimated=1 - status.mean_risk if upto else None,
-                gold=gold,
-                rests_on=_rests_on(status.n_annotations, status.n_items, gold, is_inferred=upto > 0),
-            ),
+            accuracy=accuracy_of(status, gold, verdicts, is_inferred=upto > 0),
             inference=Inference(
                 is_running=inference.is_running,
                 last_error=inference.last_error,
@@ -292,18 +288,3 @@ def _share_of_others(tally: Tally, person: Person, n_classes: int) -> float:
     label = person.longest_label
     n, n_label = tally.n_answers - person.n_labels, tally.per_label[label] - person.per_label[label]
     return (n_label + 1) / (n + n_classes)
-
-
-def _rests_on(n_annotations: int, n_items: int, gold: Share | None, *, is_inferred: bool) -> str:
-    if not n_annotations:
-        return "Nothing yet: nobody has answered."
-    if not is_inferred:
-        return "Nothing yet: nothing has been inferred from the answers so far."
-    believed = f"The model's own opinion of its labels for {n_items:,} images; nothing else has checked them yet."
-    if gold is None:
-        return believed
-    share, low, high = (f"{100 * value:.0f}" for value in (gold.share, gold.low, gold.high))
-    return (
-        f"{believed} People are checked: {share} % of their {gold.n:,} answers about gold images are right (95 % "
-        f"interval: {low} to {high} %)."
-    )

@@ -70,6 +70,7 @@ class Tally:
         self.per_label: Counter[int] = Counter()
         self.broken: dict[int, set[int]] = {}
         self.refreshes: list[Entry] = []
+        self.verdicts: list[Entry] = []
         self._gold = gold
 
     @property
@@ -96,6 +97,8 @@ class Tally:
                 self._person(entry).is_banned = entry.kind == Kind.BANNED
             case Kind.REFRESHED:
                 self.refreshes.append(entry)
+            case Kind.AUDITED:
+                self.verdicts.append(entry)
 
     def _person(self, entry: Entry) -> Person:
         assert entry.annotator is not None

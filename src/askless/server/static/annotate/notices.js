@@ -12,6 +12,14 @@ const NOTICES = {
   linkEnded: ["This link has ended", "Ask whoever gave it to you for a new one. Answers that are still on this device are kept until then."],
   wrongRole: ["This link is for another page", "It lets you look on, not answer. Ask for a link of your own if you want to answer, too."],
   waiting: ["Nothing to answer just now", "Others hold the images that are left, or new ones are being chosen. This page looks again by itself."],
+  audited: [
+    "Nothing to answer just now",
+    "The labels are being checked by an audit, and nothing is asked of you meanwhile. This page goes on by itself if there is more.",
+  ],
+  auditor: [
+    "You are asked later",
+    "You check labels, and are asked when an audit begins. Keep this link open: the page goes on by itself then.",
+  ],
   paused: ["Paused", "Whoever runs this campaign has paused it. This page goes on by itself when they resume it."],
   finished: ["All done. Thank you!", "No image needs another answer."],
   unqualified: [

@@ -13,7 +13,16 @@ import { makeStage } from "./stage.js";
 import { Stopwatch } from "./stopwatch.js";
 
 const MOST_UNDO = 20;
-const LOOK_AGAIN_MS = { working: 1000, waiting: 3000, paused: 3000, finished: 60_000, unqualified: null, banned: null };
+const LOOK_AGAIN_MS = {
+  working: 1000,
+  waiting: 3000,
+  audited: 3000,
+  auditor: 3000,
+  paused: 3000,
+  finished: 60_000,
+  unqualified: null,
+  banned: null,
+};
 const DECIDED = new Set(["unqualified", "banned"]); // nothing is taken back any more
 
 const find = (id) => document.getElementById(id);

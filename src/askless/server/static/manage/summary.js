@@ -1,7 +1,7 @@
 // The first look: how far it is, what it costs, how good it is, whether all is well.
 
 import { element } from "../annotate/element.js";
-import { ago, count, hour, interval, money, percent, several } from "./words.js";
+import { ago, count, hour, interval, money, percent, preciseInterval, several } from "./words.js";
 
 const KINDS = [
   ["finished", "finished", "The risk of a wrong label is below what you set."],
@@ -87,7 +87,8 @@ function figures(summary) {
       cost.price ? `${money(cost.price, cost.currency)} per answer` : "no price set",
     ]),
     figure("Accuracy, believed", summary.n_answers && summary.estimate ? percent(accuracy.estimated) : "–", [
-      accuracy.gold ? `gold: ${percent(accuracy.gold.share)} (${interval(accuracy.gold)})` : "not checked by gold",
+      accuracy.audited ? `audits: ${preciseInterval(accuracy.audited)}` : "",
+      accuracy.gold ? `gold: ${percent(accuracy.gold.share)} (${interval(accuracy.gold)})` : accuracy.audited ? "" : "not checked by gold",
     ]),
     figure("Inference", ...inferenceWords(summary)),
   ];

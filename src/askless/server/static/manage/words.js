@@ -11,6 +11,8 @@ export const percent = (share) => `${tenths.format(100 * share)} %`;
 
 export const interval = ({ low, high }) => `${whole.format(100 * low)} to ${whole.format(100 * high)} %`;
 
+export const preciseInterval = ({ low, high }) => `${tenths.format(100 * low)} to ${percent(high)}`;
+
 export function money(amount, currency) {
   try {
     return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount);
