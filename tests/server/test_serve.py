@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+import weakref
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.request import url2pathname
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from typer.testing import CliRunner
 
 from askless.cli import app
@@ -24,7 +26,7 @@ from askless.data.folder import CampaignFolder
 from askless.data.serving import find_server
 from askless.errors import ConfigError, DataError
 from askless.server.live import LiveCampaign
-from askless.server.serve import is_own, serve
+from askless.server.serve import _run, is_own, serve
 from askless.workspace import ServedError
 from served_campaign import draw, make_campaign
 from server_process import TABLES, started
@@ -120,6 +122,25 @@ def test_a_server_started_in_the_background_ends_too(tmp_path: Path, monkeypatch
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_serving_ends_though_the_collector_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is raised in a callback of the collector is lost, and with it a Ctrl-C in the first moment."""
+
+    class Garbage:
+        pass
+
+    def collect() -> int:
+        garbage = Garbage()
+        _ = weakref.ref(garbage, lambda _: signal.raise_signal(signal.SIGINT))
+        del garbage
+        return 0
+
+    monkeypatch.setattr("askless.server.serve.gc.collect", collect)
+    monkeypatch.setattr("askless.server.serve.gc.freeze", lambda: None)
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: pytest.fail("It serves."))
+    with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(KeyboardInterrupt):
+        _run(FastAPI(), listener)
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

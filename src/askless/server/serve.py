@@ -107,6 +107,8 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
-    gc.collect()
+    server = uvicorn.Server(config)
+    with server.capture_signals():  # raised when it is over: what is raised in a callback of the collector is lost
+        gc.collect()
     gc.freeze()  # what is there by now stays: to look at all of it again would stop everybody for tenths of a second
-    uvicorn.Server(config).run(sockets=[listener])
+    server.run(sockets=[listener])
