@@ -188,7 +188,7 @@ def test_a_long_import_says_how_far_it_is(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export", "nowhere"], "nowhere/items.csv"),
+        (["export", "nowhere"], "nowhere (no items.csv is in it)"),
         (["export", "birds", "--format", "coco"], "no format 'coco'"),
         (["import", "birds", "missing.csv"], "missing.csv cannot be read"),
         (["import", "nowhere", "answers.csv"], "nowhere"),
