@@ -116,8 +116,7 @@ class Auditing:
 
     def leave_out(self, names: Sequence[str], config: CampaignConfig) -> list[str]:
         """Those who are asked about everything: with a promise, all but the auditors."""
-        trusted = config.promise.auditors if config.promise.target_accuracy is not None else ()
-        return [name for name in names if name not in trusted]
+        return [name for name in names if name not in config.promise.trusted]
 
     def conclude(self, label: IntArray, ledger: Ledger, config: CampaignConfig, append: Append) -> None:
         """Ends the audit under way if it has shown enough, and with it the campaign if there is nothing more to do.

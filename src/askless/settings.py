@@ -183,6 +183,11 @@ class PromiseSettings(_Settings):
     auditor_accuracy: float = Field(1.0, gt=0.5, le=1, description="an auditor is right with this chance at least")
     max_audit_share: float = Field(0.5, gt=0, le=1, description="share of the items that auditors may be asked about")
 
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The auditors, nobody without a promise: only with one are they asked otherwise than others."""
+        return self.auditors if self.target_accuracy is not None else ()
+
 
 class CampaignConfig(_Settings):
     """All that a campaign needs to know beside its data."""

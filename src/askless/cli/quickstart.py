@@ -61,10 +61,9 @@ def quickstart(
         manager = live.link(live.admin(), url)
         names = [f"annotator-{number}" for number in range(1, n_annotators + 1)]
         promise = live.campaign.config.promise
-        auditors = promise.auditors if promise.target_accuracy is not None else ()
-        links = {name: live.link(live.invite_for_good(name, "annotator"), url) for name in (*names, *auditors)}
+        links = {name: live.link(live.invite_for_good(name, "annotator"), url) for name in (*names, *promise.trusted)}
         if as_json:
-            people = {"annotators": names, "auditors": auditors}
+            people = {"annotators": names, "auditors": promise.trusted}
             told = {role: {name: links[name] for name in known} for role, known in people.items()}
             print(json.dumps({"url": url, "admin": manager} | told), flush=True)
         else:
@@ -76,7 +75,7 @@ def quickstart(
             print_link("manager", manager, has_code=has_codes)
             for name, link in links.items():
                 print_link(name, link, has_code=has_codes)
-            if auditors:
+            if promise.trusted:
                 out.print(f"\n{name_auditors(promise)}", markup=False, soft_wrap=True)
         warn_of_settings(live)
         if not is_quiet and has_display():

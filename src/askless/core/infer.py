@@ -78,9 +78,8 @@ def infer(
         is_machine_new = machine is not None
         if previous and config.learner.early_stop_scope == "global" and loss >= previous.machine_loss:
             machine, loss, is_machine_new = old, previous.machine_loss, False
-    return _joined(confusion, evidence, em, machine, loss, prototypes, settings, joint_power, upto), Info(
-        em, is_machine_new
-    )
+    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, settings, joint_power, upto)
+    return estimate, Info(em, is_machine_new)
 
 
 def _with_pool(

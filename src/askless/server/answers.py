@@ -217,7 +217,7 @@ def _take(live: LiveCampaign, name: str, event: Event) -> Fate:
 def _held(live: LiveCampaign, name: str, known: frozenset[int]) -> tuple[list[Batch], list[int]]:
     """The batches of one annotator with what is to be answered, and the items that are settled without them."""
     campaign = live.campaign
-    if campaign.is_auditing and name not in campaign.config.promise.auditors:
+    if campaign.is_auditing and name not in campaign.config.promise.trusted:
         return [], [i for batch in campaign.leased(name) for i in batch.items]
     risk, config = campaign.estimate.risk, campaign.config
     asks_about_settled = config.sampler.fill_batches or config.promise.target_accuracy is not None
@@ -243,8 +243,7 @@ def _state(live: LiveCampaign, name: str, *, has_work: bool) -> State:
         return State.PAUSED
     if campaign.stopped:
         return State.FINISHED
-    promise = campaign.config.promise
-    is_auditor = promise.target_accuracy is not None and name in promise.auditors
+    is_auditor = name in campaign.config.promise.trusted
     if is_auditor == campaign.is_auditing:
         return State.WAITING
     return State.AUDITOR if is_auditor else State.AUDITED
