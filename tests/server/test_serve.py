@@ -138,7 +138,6 @@ def test_serving_ends_though_the_collector_is_at_work(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("askless.server.serve.gc.collect", collect)
     monkeypatch.setattr("askless.server.serve.gc.freeze", lambda: None)
-    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: pytest.fail("It serves."))
     with socket.create_server(("127.0.0.1", 0)) as listener, pytest.raises(KeyboardInterrupt):
         _run(FastAPI(), listener)
 

@@ -108,7 +108,7 @@ def _run(app: FastAPI, listener: socket.socket) -> None:
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
     server = uvicorn.Server(config)
-    with server.capture_signals():  # raised when it is over: what is raised in a callback of the collector is lost
+    with server.capture_signals():  # from here on: an exception would be lost in a callback of the collector
         gc.collect()
-    gc.freeze()  # what is there by now stays: to look at all of it again would stop everybody for tenths of a second
-    server.run(sockets=[listener])
+        gc.freeze()  # what is there by now stays: to look at it again would stop everybody for tenths of a second
+        server.run(sockets=[listener])
