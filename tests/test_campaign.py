@@ -4,6 +4,7 @@ import csv
 import os
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -847,6 +848,29 @@ def test_nobody_waits_for_a_refresh(place: str | Path) -> None:
 def test_a_refresh_inside_a_transaction_is_refused(campaign: Campaign) -> None:
     with pytest.raises(RuntimeError, match="would lock the log"), campaign.transaction():
         campaign.refresh()
+
+
+def test_it_is_refused_also_while_another_thread_refreshes(campaign: Campaign) -> None:
+    """Which would wait for the transaction, and the transaction for it."""
+    campaign.join(["ann"])
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with campaign._inference():
+            is_held.set()
+            assert may_end.wait(20)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    assert is_held.wait(20)
+    try:
+        began = time.monotonic()
+        with pytest.raises(RuntimeError, match="would lock the log"), campaign.transaction():
+            campaign.ask(["ann"])
+        assert time.monotonic() - began < 10
+    finally:
+        may_end.set()
+        other.join()
 
 
 @pytest.mark.parametrize("call", ["ask", "join"])

@@ -355,7 +355,7 @@ class Campaign(Steering):
         Raises:
             RuntimeError: called inside `transaction`, which would keep everybody waiting for the inference.
         """
-        with self._refreshing:
+        with self._inference():
             with self._journal.reading() as ledger:
                 is_frozen = ledger.is_frozen
             if not is_frozen:
@@ -368,9 +368,7 @@ class Campaign(Steering):
         Raises:
             RuntimeError: called inside `transaction`, which would keep everybody waiting for the inference.
         """
-        if self._journal.is_writing():
-            raise RuntimeError("refresh() inside transaction() would lock the log for its whole time; call it after.")
-        with self._refreshing:
+        with self._inference():
             with self._journal.reading() as ledger:
                 annotations, upto, n_changes = ledger.annotations(), ledger.position, ledger.n_changes
                 n_labels, is_broken, config = ledger.n_labels.copy(), ledger.is_broken, self.config
@@ -386,6 +384,13 @@ class Campaign(Steering):
         counts = {name: int((status == name).sum()) for name in ("open", "confident", "exhausted")}
         risk = float(estimate.risk[status != ItemStatus.KNOWN].mean())
         return Refresh(upto, last, len(annotations), n_changes, **counts, risk=risk, digest=digest, stuck=stuck)
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        if self._journal.is_writing():
+            raise RuntimeError("refresh() inside transaction() would lock the log for its whole time; call it before.")
+        with self._refreshing:
+            yield
 
     def take(self, refresh: Refresh) -> bool:
         """The second half of a refresh, also of one that another process has inferred: from now on it is the latest.

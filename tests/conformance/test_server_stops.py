@@ -80,16 +80,19 @@ class Person:
         self.complaints: list[str] = []
 
     def work(self) -> None:
-        while batches := self._ask():
+        while (batches := self._ask()) is not None:
+            time.sleep(0 if batches else 0.005)
             for batch in batches:
                 for item in batch.items:
                     self._tell(batch, Answer(item, int(TRUTH[item]), id=uuid4().bytes))
 
-    def _ask(self) -> list[Batch]:
+    def _ask(self) -> list[Batch] | None:
+        """None at the end; nothing for now where others hold what is left."""
         while True:
             try:
-                held = [batch for batch in self.campaign.leased() if batch.annotator == self.name]
-                return held or self.campaign.ask([self.name])
+                with self.campaign.transaction():
+                    held = self.campaign.leased(self.name) or self.campaign.ask([self.name])
+                    return held if held or self.campaign.leased() else None
             except StoreError as error:
                 self._complain(error)
 
@@ -111,6 +114,7 @@ class Person:
 def test_everything_acknowledged_survives_and_work_goes_on(server: Server) -> None:
     create(server.address, batch_size=8, max_risk=0.0, sampler={"max_per_item": 4}).close()
     campaigns = [reopen(server.address) for _ in range(2)]
+    campaigns[0].refresh()
     people = [Person(campaigns[i % 2], name) for i, name in enumerate(("ann", "bob", "cy", "dan"))]
     n_stops = 2
 
