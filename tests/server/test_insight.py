@@ -1,5 +1,8 @@
 """What the manager's page says of people and items, against definitions written out and against simulation."""
 
+from itertools import combinations
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -13,6 +16,7 @@ from askless.server.insight import (
     MIN_RUN,
     Flag,
     Interval,
+    agreement,
     chance_level,
     copies,
     dispute,
@@ -87,6 +91,13 @@ def test_skill_of_a_certain_crowd_stays_between_0_and_1() -> None:
     assert wrong
     assert (right.share, right.high, wrong.share, wrong.low) == (1, 1, 0, 0)
     assert right.low > wrong.high
+
+
+@given(st.sets(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1), st.randoms(use_true_random=False))
+def test_agreement_is_that_of_all_pairs_of_labels_of_one_item(asked: set[tuple[int, int]], random: Random) -> None:
+    rows = [(item, j, random.randrange(3)) for item, j in sorted(asked)]
+    pairs = [(a, b) for a, b in combinations(rows, 2) if a[0] == b[0]]
+    assert agreement(of(*rows, n_annotators=4)) == (sum(a[2] == b[2] for a, b in pairs), len(pairs))
 
 
 def test_an_honest_annotator_has_no_flags() -> None:

@@ -53,7 +53,7 @@ def _lines(summary: dict[str, Any], campaign: Path) -> list[tuple[str, str]]:
     behind = _to_infer(summary, campaign) if is_to_infer else _behind(summary["inference"]["n_behind"])
     error = summary["inference"]["last_error"]
     lines.append(("inference", f"{behind}; {error}" if error else behind))
-    return lines
+    return lines + [("note", note) for note in summary["notes"]]
 
 
 def _behind(n_changes: int) -> str:

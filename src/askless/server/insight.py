@@ -31,6 +31,10 @@ MAX_AGREEMENT = 0.98
 """However good two people are, by this much at most they should agree on one item."""
 
 
+LEAST_AGREEMENT = 0.5
+"""People who surely agree less often than this contradict each other."""
+
+
 class Flag(StrEnum):
     """fast: median response under `FAST_MS`. run: the same answer so often in a row that chance would do it once in
     1 / `RARE`. chance: the interval of their skill holds what guessing gives. gold: even the upper end of their
@@ -121,6 +125,13 @@ def flags(
         Flag.COPY: is_copy,
     }
     return [flag for flag, is_raised in raised.items() if is_raised]
+
+
+def agreement(annotations: Annotations) -> tuple[int, int]:
+    """Of all pairs of labels that one item has, how many are alike, and how many there are."""
+    cells = annotations.item * annotations.n_classes + annotations.label
+    alike, pairs = (int((n * (n - 1) // 2).sum()) for n in map(np.bincount, (cells, annotations.item)))
+    return alike, pairs
 
 
 def copies(annotations: Annotations, skill: FloatArray) -> list[tuple[int, int, int]]:
@@ -227,6 +238,10 @@ class CloseLook:
     @cached_property
     def copies(self) -> list[tuple[int, int, int]]:
         return copies(self.annotations, self.weight)
+
+    @cached_property
+    def agreement(self) -> tuple[int, int]:
+        return agreement(self.annotations)
 
     @cached_property
     def pooled(self) -> FloatArray:

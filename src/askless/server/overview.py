@@ -49,6 +49,11 @@ MORE = (
     "runs) and serve again; no answer is lost."
 )
 AUDIT = "An audit is under way, so only its auditors are asked now: {}. They answer by the links of these names."
+CONTRADICTION = (
+    "Of {} pairs of answers about the same image only {} agree, and no image's label is known by which to tell who is "
+    "right: whole classes may be swapped, however sure the labels look. See whether all mean the same by each class "
+    "(keys differ from person to person), and give some known labels (docs/howto/images.md, Known labels)."
+)
 HOUR = 3600
 ACTIVE_SECONDS = 600
 LEAST_MINUTES = 5
@@ -124,7 +129,16 @@ class Overview:
         advice = advise(campaign.config, len(campaign.prototypes))
         is_auditing = status.promise is not None and status.promise.is_auditing
         audit = AUDIT.format(", ".join(campaign.config.promise.auditors)) if is_auditing else ""
-        return [note for note in (advice, audit, MORE if self._live.has_more() else "") if note]
+        more = MORE if self._live.has_more() else ""
+        return [note for note in (advice, self._contradiction(), audit, more) if note]
+
+    def _contradiction(self) -> str:
+        if len(self._live.campaign.prototypes):
+            return ""
+        alike, pairs = self._close().agreement
+        interval = insight.exact_interval(alike, pairs)
+        is_contradiction = interval is not None and interval.high < insight.LEAST_AGREEMENT
+        return CONTRADICTION.format(pairs, alike) if is_contradiction else ""
 
     def curves(self) -> Curves:
         n_items = self._live.campaign.status().n_items
