@@ -4,7 +4,8 @@
 
 Finished runs are kept in --out, in a folder for each limit, and not run again. Printed are answers per image to reach
 the levels of the set, the means over seeds, and, paired by seed, the ratio to `askless` with a 95 % interval; after >,
-not every seed got there, and the answers it could have had count. 50 people, 10 prototypes a class. Given away are
+not every seed got there, and the answers it could have had count; then the accuracy when all are spent, and the share
+of right labels among finished images. 50 people, 10 prototypes a class. Given away are
 
     people    the true confusions of the crowd: what answers mean, and whom to ask
     whom      whom to ask only: always who is right most often, as long as nobody is far ahead of the others
@@ -122,13 +123,16 @@ def print_set(name: str, runs: list[Run], out: Path) -> None:
     costs = {
         limit: [[cost_of(read(one.file(out / limit)), level) for one in runs] for level in levels] for limit in LIMITS
     }
-    print(f"\n{name}: answers an image to reach {', '.join(f'{level:.0%}' for level in levels)}, and the ratio")
-    for limit, of_levels in costs.items():
+    of_levels = ", ".join(f"{level:.0%}" for level in levels)
+    print(f"\n{name}: answers an image to reach {of_levels}, and the ratio; right at the end, of all and of finished")
+    for limit, costs_of_levels in costs.items():
         line = f"  {limit:9}"
-        for of_seeds, without in zip(of_levels, costs[ASKLESS], strict=True):
+        for of_seeds, without in zip(costs_of_levels, costs[ASKLESS], strict=True):
             mark = ">" if np.isinf(of_seeds).any() else " "
             line += f" {mark}{np.minimum(of_seeds, most).mean():.2f}  {ratio(of_seeds, without, most)};"
-        print(f"{line}  ({len(runs)} seeds)")
+        ends = [read(one.file(out / limit))[-1] for one in runs]
+        right = [np.mean([end[column] for end in ends]) for column in ("posterior_all_top1", "finished_accuracy")]
+        print(f"{line} {right[0]:.3f} {right[1]:.3f}  ({len(runs)} seeds)")
 
 
 def main() -> None:

@@ -46,7 +46,9 @@ class AggregatorSettings(_Settings):
         description="pooled: how many labels the crowd's confusion is worth in an annotator's; none: estimated",
     )
     training_power: float = Field(1.0, gt=0, le=1, description="of the machine's belief while annotators are estimated")
-    machine_power: float = Field(1.0, gt=0, le=1, description="of the machine's belief in the posterior")
+    machine_power: float = Field(
+        1.0, gt=0, le=1, description="of the machine's belief in the posterior of an item that people have labelled"
+    )
     answer_power: float = Field(1.0, gt=0, le=1, description="of the likelihood of people's labels in the posterior")
     disputed_power: float = Field(
         1.0, gt=0, le=1, description="of the whole posterior of an item that people disagree about"

@@ -216,13 +216,16 @@ def test_with_the_pool_nothing_before_matters_and_powers_count() -> None:
     said = [set(annotations.label[annotations.item == i].tolist()) for i in range(N)]
     disputed_power = np.array([[0.65 if len(labels) > 1 else 1.0] for labels in said])
     assert len(np.unique(disputed_power[9:])) == 2
+    is_labelled = np.array([[bool(labels)] for labels in said])
+    assert len(np.unique(is_labelled[9:])) == 2
     log_machine = np.log(estimate.machine.astype(np.float64) + EPSILON)
     confusion = np.log(estimate.confusion.matrices(range(J)) + EPSILON)
     evidence = np.zeros((N, K))
     for i, j, z in zip(annotations.item, annotations.annotator, annotations.label, strict=True):
         evidence[i] += confusion[j, :, z]
     for found, answer_power, machine_power in ((estimate, 0.75, 1.0), (other, 0.5, 0.25)):
-        expected = softmax(disputed_power * (answer_power * evidence + machine_power * log_machine), axis=1)
+        power = np.where(is_labelled, machine_power, 1.0)
+        expected = softmax(disputed_power * (answer_power * evidence + power * log_machine), axis=1)
         np.testing.assert_allclose(found.posterior[9:], expected[9:], atol=1e-10)
 
 

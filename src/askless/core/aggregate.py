@@ -102,19 +102,21 @@ def e_step(
     evidence: FloatArray,
     machine: Float32Array | None,
     class_prior: Sequence[float] | FloatArray | None = None,
-    machine_power: float = 1.0,
+    machine_power: float | FloatArray = 1.0,
     answer_power: float = 1.0,
     joint_power: FloatArray | None = None,
 ) -> FloatArray:
     """The posterior (N, K) from the log likelihood of each item's labels (N, K) and the machine's belief, each to a
-    power, and the class prior (K,), none for uniform; all together to a power of the item's own (N,), none for 1."""
+    power, the machine's perhaps of the item's own (N,), and the class prior (K,), none for uniform; all together to a
+    power of the item's own (N,), none for 1."""
     K = evidence.shape[1]
     prior = np.full(K, 1.0 / K) if class_prior is None else np.asarray(class_prior)
+    machine_powers = np.broadcast_to(machine_power, len(evidence))
     posterior = np.empty_like(evidence)
 
     def join_rows(rows: slice) -> None:
         joint = np.multiply(evidence[rows], answer_power, out=posterior[rows])
-        joint += log_item_prior(prior, None if machine is None else machine[rows], machine_power)
+        joint += log_item_prior(prior, None if machine is None else machine[rows], machine_powers[rows, None])
         if joint_power is not None:
             joint *= joint_power[rows, None]
         normalise_block(joint)

@@ -82,10 +82,10 @@ def log_item_priors(
 
 
 def log_item_prior(
-    class_prior: FloatArray, machine: npt.NDArray[np.floating] | None, machine_power: float = 1.0
+    class_prior: FloatArray, machine: npt.NDArray[np.floating] | None, machine_power: float | FloatArray = 1.0
 ) -> FloatArray:
     """Log of the class prior (K,) and, where there is one, of the machine's belief (as the paper's code), times a
-    power: below 1, the machine is believed less than it says."""
+    power, perhaps one for each row: below 1, the machine is believed less than it says."""
     log_prior: FloatArray = np.log(class_prior + EPSILON)
     if machine is None:
         return log_prior
