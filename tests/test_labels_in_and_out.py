@@ -78,6 +78,16 @@ def test_exporting_again_gives_the_same_bytes(askless: Askless, birds: Path, for
     assert tree(birds / "exports" / form) == before == tree(Path("elsewhere"))
 
 
+def test_finished_images_alone(askless: Askless, birds: Path) -> None:
+    askless("export", "birds")
+    with (birds / "exports/csv/labels.csv").open(newline="") as file:
+        status = [row["status"] for row in csv.DictReader(file)]
+    n_finished = sum(one in ("confident", "known") for one in status)
+    assert 6 < n_finished < N_ITEMS
+    told = askless("export", "birds", "--format", "imagefolder", "--finished-only", "--out", "sure", "--json")
+    assert json.loads(told)["n_items"] == n_finished == len(list(Path("sure").glob("*/*.png")))
+
+
 @pytest.mark.parametrize(
     ("form", "file", "has_skips", "has_times"),
     [

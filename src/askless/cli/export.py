@@ -30,6 +30,9 @@ def export(
     way: Annotated[
         Way, typer.Option("--images", help="How images get there; links need no room on the disk.")
     ] = Way.COPY,
+    is_finished_only: Annotated[
+        bool, typer.Option("--finished-only", help="Leave out items that are open, exhausted or broken.")
+    ] = False,
     is_forced: Annotated[
         bool, typer.Option("--force", help="If something else is there, rename it with .old at the end.")
     ] = False,
@@ -46,6 +49,8 @@ def export(
     if campaign.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(f"{folder} holds the campaign itself; choose another folder by --out.")
     outcome = _outcome_of_run(campaign) if _is_run(campaign) else _outcome(campaign)
+    if is_finished_only:
+        outcome = outcome.finished()
     images = outcome.result.dataset.images or ()
     n_files = write_export(
         folder,

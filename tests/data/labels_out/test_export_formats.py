@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from small_outcome import CLASSES, ITEMS, POSTERIOR, contents, make_outcome
 
+from askless.data.labels_out.card import dataset_card
 from askless.data.labels_out.formats import FORMATS, find_format
 from askless.errors import ConfigError, DataError
 from askless.types import Answer
@@ -36,6 +37,26 @@ def read_csv(content: bytes) -> list[dict[str, str]]:
 
 def test_csv() -> None:
     assert export("csv")["labels.csv"].decode() == LABELS_CSV
+
+
+@pytest.mark.parametrize("machine", [POSTERIOR.astype(np.float32), None])
+def test_finished_items_alone_are_what_is_left_when_the_others_go(machine: np.ndarray | None) -> None:
+    whole = make_outcome(Path("there"), machine=machine)
+    part = whole.finished()
+    for form in FORMATS:
+        if form != "parquet":
+            assert contents(list(find_format(form)(part)))
+    rows = [one for one in whole.rows() if one["status"] in ("confident", "known")]
+    assert list(part.rows()) == rows
+    assert [one["item"] for one in rows] == [ITEMS[0], ITEMS[4]]
+    assert part.result.dataset.images == ("0.jpg", "4.jpg")
+    np.testing.assert_array_equal(part.posterior, POSTERIOR[[0, 4]])
+    assert list(part.answers) == [("ann", Answer(0, 0, 1500)), ("bob", Answer(0, 1))]
+    assert "- 3 more items of the campaign are not finished and left out\n" in dataset_card(part)
+    assert "left out" not in dataset_card(whole)
+    known_alone = replace(whole.result, status=np.array(["open"] * 4 + ["known"]))
+    with pytest.raises(DataError, match=r"No item is finished yet; export all of them, or wait until some are\."):
+        replace(whole, result=known_alone).finished()
 
 
 def test_without_a_machine_people_decide_or_nobody() -> None:

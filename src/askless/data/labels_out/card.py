@@ -22,6 +22,8 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     yield f"# Labels of {' '.join(outcome.name.split())}\n"
     yield f"Found by askless from the first {outcome.upto} entries of the campaign's log.\n"
     yield f"- {len(outcome.items)} items, {int((~is_to_label).sum())} of them with a label known beforehand"
+    if outcome.n_left_out:
+        yield f"- {outcome.n_left_out} more items of the campaign are not finished and left out"
     yield f"- {len(outcome.classes)} classes"
     yield f"- {sum(n_annotations.values())} annotations by {len(n_annotations)} annotators"
     yield (

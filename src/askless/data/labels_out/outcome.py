@@ -1,14 +1,15 @@
 """All that a campaign has found, ready to be written in any format."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from askless.core.risk import ItemStatus
+from askless.errors import DataError
 from askless.results import Result
 from askless.types import Answer, Float32Array, FloatArray
 
@@ -45,6 +46,7 @@ class Outcome:
         made_at: when the labels were inferred, in seconds since 1970.
         upto: the position in the log that they rest on.
         licences: a line on each foreign work behind the labels, such as the weights that made the features.
+        n_left_out: items of the campaign that are not in here.
     """
 
     COLUMNS: ClassVar = ("item", "label", "probability", "annotations", "decided_by", "status")
@@ -58,6 +60,7 @@ class Outcome:
     made_at: float
     upto: int
     licences: tuple[str, ...] = ()
+    n_left_out: int = 0
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -79,6 +82,36 @@ class Outcome:
             DecidedBy.MACHINE: has_machine,
         }
         return np.select(list(cases.values()), [kind.value for kind in cases], DecidedBy.NOBODY.value)
+
+    def finished(self) -> Self:
+        """The same of finished and known items alone.
+
+        Raises:
+            DataError: no item is finished.
+        """
+        result = self.result
+        is_finished = result.status == ItemStatus.CONFIDENT
+        if not is_finished.any():
+            raise DataError("No item is finished yet; export all of them, or wait until some are.")
+        kept = np.flatnonzero(is_finished | (result.status == ItemStatus.KNOWN))
+        place = {item: number for number, item in enumerate(kept.tolist())}
+        dataset = result.dataset
+        images = dataset.images and tuple(dataset.images[i] for i in place)
+        part = Result(
+            replace(dataset, items=tuple(dataset.items[i] for i in place), images=images),
+            result.label[kept],
+            result.probability[kept],
+            result.n_annotations[kept],
+            result.status[kept],
+        )
+        return replace(
+            self,
+            result=part,
+            posterior=self.posterior[kept],
+            machine=None if self.machine is None else self.machine[kept],
+            answers=[(who, replace(said, item=place[said.item])) for who, said in self.answers if said.item in place],
+            n_left_out=len(self.items) - len(kept),
+        )
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """A mapping of `COLUMNS` per item, in the order of the dataset: what every format says of a label."""
