@@ -70,7 +70,13 @@ def test_exporting_again_gives_the_same_bytes(askless: Askless, birds: Path, for
     if form == "parquet":
         pytest.importorskip("pyarrow")
     first = json.loads(askless("export", "birds", "--format", form, "--json"))
-    assert first == {"format": form, "folder": f"birds/exports/{form}", "n_items": N_ITEMS, "n_files": first["n_files"]}
+    assert first == {
+        "format": form,
+        "folder": f"birds/exports/{form}",
+        "n_items": N_ITEMS,
+        "n_left_out": 0,
+        "n_files": first["n_files"],
+    }
     before = tree(birds / "exports" / form)
     assert len(before) == first["n_files"]
     askless("export", "birds", "--format", form)
@@ -84,8 +90,11 @@ def test_finished_images_alone(askless: Askless, birds: Path) -> None:
         status = [row["status"] for row in csv.DictReader(file)]
     n_finished = sum(one in ("confident", "known") for one in status)
     assert 6 < n_finished < N_ITEMS
-    told = askless("export", "birds", "--format", "imagefolder", "--finished-only", "--out", "sure", "--json")
-    assert json.loads(told)["n_items"] == n_finished == len(list(Path("sure").glob("*/*.png")))
+    told = json.loads(
+        askless("export", "birds", "--format", "imagefolder", "--finished-only", "--out", "sure", "--json")
+    )
+    assert told["n_items"] == n_finished == len(list(Path("sure").glob("*/*.png")))
+    assert told["n_left_out"] == N_ITEMS - n_finished
 
 
 @pytest.mark.parametrize(

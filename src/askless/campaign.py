@@ -388,7 +388,7 @@ class Campaign(Steering):
     @contextmanager
     def _inference(self) -> Iterator[None]:
         if self._journal.is_writing():
-            raise RuntimeError("refresh() inside transaction() would lock the log for its whole time; call it before.")
+            raise RuntimeError("refresh() inside transaction() would lock the log all the time; call it outside.")
         with self._refreshing:
             yield
 

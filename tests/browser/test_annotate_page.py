@@ -15,6 +15,11 @@ from served_campaign import CLASSES
 
 pytestmark = pytest.mark.slow
 
+COUNT_COMMITS = """() => {
+  const { commit } = IDBTransaction.prototype;
+  window.nCommits = 0;
+  IDBTransaction.prototype.commit = function () { window.nCommits++; return commit.call(this); };
+}"""
 PRESS_AND_LEAVE = """() => {
   document.dispatchEvent(new KeyboardEvent("keydown", { key: "1", code: "Digit1", bubbles: true }));
   location.reload();
@@ -153,13 +158,17 @@ def test_an_answer_given_as_the_page_is_left_is_kept(serve: Serve) -> None:
     """Without time for anything but the key itself: what is on its way to this device's disk arrives there."""
     place = serve(n_items=20, settings="sampler.max_per_item = 1", page="shuffle_classes = false")
     page = place.open()
+    shown(page)
+    page.evaluate(COUNT_COMMITS)
+    press(page, "1")
+    assert page.evaluate("nCommits") == 1
     for _ in range(16):
         shown(page)
         with page.expect_navigation():
             page.evaluate(PRESS_AND_LEAVE)
     press(page, "1")
     wait_until_sent(page)
-    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [0] * 17
+    assert [entry.label for entry in place.entries(Kind.ANSWERED)] == [0] * 18
 
 
 def test_what_waits_on_a_device_goes_out_with_a_new_link_of_the_same_person(serve: Serve) -> None:

@@ -80,7 +80,8 @@ class Person:
         self.complaints: list[str] = []
 
     def work(self) -> None:
-        while (batches := self._ask()) is not None:
+        ends = time.monotonic() + 120
+        while time.monotonic() < ends and (batches := self._ask()) is not None:
             time.sleep(0 if batches else 0.005)
             for batch in batches:
                 for item in batch.items:
@@ -120,7 +121,8 @@ def test_everything_acknowledged_survives_and_work_goes_on(server: Server) -> No
 
     def stop_now_and_then() -> None:
         for number in range(1, n_stops + 1):
-            while sum(len(one.acknowledged) for one in people) < 60 * number:
+            ends = time.monotonic() + 120
+            while time.monotonic() < ends and sum(len(one.acknowledged) for one in people) < 60 * number:
                 time.sleep(0.005)
             server.stop()
             time.sleep(0.1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,7 +145,8 @@ def test_many_loops_and_threads_at_once(campaign: Campaign, writer: Writer, plac
     acknowledged: list[str] = []
 
     async def answer(name: str) -> None:
-        while True:
+        ends = time.monotonic() + 120
+        while time.monotonic() < ends:
             batches, others = await writer.do(lambda: (campaign.ask([name]), campaign.leased()))
             if not batches and not others:
                 return

@@ -76,7 +76,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled(tmp_path: Path) -> 
             with started("serve", folder) as (server, said):
                 work = [pool.submit(browser.work, said["url"]) for browser in browsers]
                 if n_kill < N_KILLS:
-                    while n_acknowledged() < N_ANSWERS_BETWEEN * (n_kill + 1):
+                    n_before_the_kill = N_ANSWERS_BETWEEN * (n_kill + 1)
+                    while n_acknowledged() < n_before_the_kill and not any(one.done() for one in work):
                         time.sleep(0.002)
                     server.kill()
                 for one in work:

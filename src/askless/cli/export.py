@@ -67,8 +67,11 @@ def export(
     n_open = int((outcome.result.status == ItemStatus.OPEN).sum())
     if n_open:
         note(f"{n_open} of {len(outcome.items)} items are not finished yet (status: open), and exported, too.")
+    if outcome.n_left_out:
+        note(f"{outcome.n_left_out} items are not finished, and left out.")
     if as_json:
-        print(json.dumps({"format": form, "folder": str(folder), "n_items": len(outcome.items), "n_files": n_files}))
+        told = {"n_items": len(outcome.items), "n_left_out": outcome.n_left_out, "n_files": n_files}
+        print(json.dumps({"format": form, "folder": str(folder), **told}))
     else:
         print(f"Written: {folder} ({n_files} files)")
 

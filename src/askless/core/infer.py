@@ -70,15 +70,15 @@ def infer(
     old = None if previous is None else previous.machine
     confusion, evidence, em = _fit_people(annotations, prior_counts, old, settings, rng, prototypes)
     joint_power = _joint_power(annotations, settings)
+    is_annotated = _is_annotated(annotations)
     machine, loss, is_machine_new = None, np.inf, False
     if config.learner.algo != "dummy":
         belief = aggregate.e_step(evidence, old, em.class_prior, settings.training_power, joint_power=joint_power)
-        is_annotated = _is_annotated(annotations)
         machine, loss = believe(features, prototypes, belief, is_annotated, config.learner, rng=rng, learner=learner)
         is_machine_new = machine is not None
         if previous and config.learner.early_stop_scope == "global" and loss >= previous.machine_loss:
             machine, loss, is_machine_new = old, previous.machine_loss, False
-    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, annotations, settings, joint_power, upto)
+    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, is_annotated, settings, joint_power, upto)
     return estimate, Info(em, is_machine_new)
 
 
@@ -105,7 +105,7 @@ def _with_pool(
         belief = aggregate.e_step(evidence, machine, em.class_prior, settings.training_power, joint_power=joint_power)
         fitted = pool.fit(features, prototypes, belief, is_annotated, evidence, config.learner.pool, fitted)
     machine, loss = (fitted.of_all(), fitted.loss) if fitted else (None, np.inf)
-    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, annotations, settings, joint_power, upto)
+    estimate = _joined(confusion, evidence, em, machine, loss, prototypes, is_annotated, settings, joint_power, upto)
     return estimate, Info(em, machine is not None)
 
 
@@ -140,14 +140,14 @@ def _joined(
     machine: Float32Array | None,
     loss: float,
     prototypes: Prototypes,
-    annotations: Annotations,
+    is_annotated: BoolArray,
     settings: AggregatorSettings,
     joint_power: FloatArray | None,
     upto: int,
 ) -> Estimate:
     """People's evidence and the machine's belief, each to its power, and both together to the item's. Where nobody has
     said anything, the machine is believed as it is."""
-    machine_power = np.where(_is_annotated(annotations), settings.machine_power, 1.0)
+    machine_power = np.where(is_annotated, settings.machine_power, 1.0)
     posterior = aggregate.e_step(evidence, machine, em.class_prior, machine_power, settings.answer_power, joint_power)
     class_prior = np.array(em.class_prior)
     return _estimate(posterior, confusion, class_prior, prototypes, machine, loss, em.objective, upto)

@@ -30,9 +30,8 @@ MIN_RUN = 10
 MAX_AGREEMENT = 0.98
 """However good two people are, by this much at most they should agree on one item."""
 
-
 LEAST_AGREEMENT = 0.5
-"""People who surely agree less often than this contradict each other."""
+"""Where people agree on surely fewer images than this, they contradict each other."""
 
 
 class Flag(StrEnum):
@@ -128,10 +127,12 @@ def flags(
 
 
 def agreement(annotations: Annotations) -> tuple[int, int]:
-    """Of all pairs of labels that one item has, how many are alike, and how many there are."""
-    cells = annotations.item * annotations.n_classes + annotations.label
-    alike, pairs = (int((n * (n - 1) // 2).sum()) for n in map(np.bincount, (cells, annotations.item)))
-    return alike, pairs
+    """Of the items with at least two labels, how many have the same label first and second, and how many there are."""
+    order = np.argsort(annotations.item, kind="stable")
+    label = annotations.label[order]
+    _, first, n = np.unique(annotations.item[order], return_index=True, return_counts=True)
+    first = first[n > 1]
+    return int((label[first] == label[first + 1]).sum()), len(first)
 
 
 def copies(annotations: Annotations, skill: FloatArray) -> list[tuple[int, int, int]]:

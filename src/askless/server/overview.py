@@ -50,9 +50,10 @@ MORE = (
 )
 AUDIT = "An audit is under way, so only its auditors are asked now: {}. They answer by the links of these names."
 CONTRADICTION = (
-    "Of {} pairs of answers about the same image only {} agree, and no image's label is known by which to tell who is "
-    "right: whole classes may be swapped, however sure the labels look. See whether all mean the same by each class "
-    "(keys differ from person to person), and give some known labels (docs/howto/images.md, Known labels)."
+    "Of {} images with two answers only {} have the same twice, and not every class has an image whose label is known, "
+    "by which to tell who is right: whole classes may be swapped, however sure the labels look. See whether all mean "
+    "the same by each class (keys differ from person to person), and give known labels (docs/howto/images.md, Known "
+    "labels)."
 )
 HOUR = 3600
 ACTIVE_SECONDS = 600
@@ -133,12 +134,13 @@ class Overview:
         return [note for note in (advice, self._contradiction(), audit, more) if note]
 
     def _contradiction(self) -> str:
-        if len(self._live.campaign.prototypes):
+        campaign = self._live.campaign
+        if len(np.unique(campaign.prototypes.label)) >= campaign.dataset.n_classes - 1:
             return ""
-        alike, pairs = self._close().agreement
-        interval = insight.exact_interval(alike, pairs)
+        n_alike, n = self._close().agreement
+        interval = insight.exact_interval(n_alike, n)
         is_contradiction = interval is not None and interval.high < insight.LEAST_AGREEMENT
-        return CONTRADICTION.format(pairs, alike) if is_contradiction else ""
+        return CONTRADICTION.format(n, n_alike) if is_contradiction else ""
 
     def curves(self) -> Curves:
         n_items = self._live.campaign.status().n_items

@@ -55,7 +55,7 @@ def test_finished_items_alone_are_what_is_left_when_the_others_go(machine: np.nd
     assert "- 3 more items of the campaign are not finished and left out\n" in dataset_card(part)
     assert "left out" not in dataset_card(whole)
     known_alone = replace(whole.result, status=np.array(["open"] * 4 + ["known"]))
-    with pytest.raises(DataError, match=r"No item is finished yet; export all of them, or wait until some are\."):
+    with pytest.raises(DataError, match="No item is finished; export all of them instead"):
         replace(whole, result=known_alone).finished()
 
 
@@ -232,7 +232,7 @@ def test_the_card_counts_and_says_what_the_accuracy_is() -> None:
     assert "| machine | 1 |\n| both | 3 |\n| known | 1 |" in card
     assert "| other \\| rest | 1 |" in card
     assert "| annotations | 2 | 2 | 2 |" in card
-    assert "| skill, as estimated | 0.600 | 0.750 | 0.900 |" in card
+    assert "| skill of all, as estimated | 0.600 | 0.750 | 0.900 |" in card
     assert "- Features: small from somewhere, Apache-2.0\n" in card
     assert "ann" not in card.replace("annot", "")
     assert "links lead to the very files" in card

@@ -27,8 +27,8 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     yield f"- {len(outcome.classes)} classes"
     yield f"- {sum(n_annotations.values())} annotations by {len(n_annotations)} annotators"
     yield (
-        f"- estimated accuracy of the items to label: {believed:.4f}. That is the mean of what the model itself "
-        "believes of each label; nobody has measured it."
+        f"- estimated accuracy of the items here that were to be labelled: {believed:.4f}. That is the mean of what "
+        "the model itself believes of each label; nobody has measured it."
     )
     yield "\n## Items\n"
     yield from _table(("status", "items"), _counts(result.status.tolist(), list(ItemStatus)))
@@ -43,7 +43,10 @@ def _lines(outcome: Outcome) -> Iterator[str]:
             ("", "least", "median", "most"),
             [
                 ("annotations", *(f"{value:.0f}" for value in _spread(list(n_annotations.values())))),
-                ("skill, as estimated", *(f"{value:.3f}" for value in _spread(outcome.skill.tolist()))),
+                (
+                    "skill of all, as estimated",
+                    *(f"{value:.3f}" for value in _spread(outcome.skill.tolist())),
+                ),
             ],
         )
     yield "\n## Licences\n"

@@ -92,7 +92,7 @@ class Outcome:
         result = self.result
         is_finished = result.status == ItemStatus.CONFIDENT
         if not is_finished.any():
-            raise DataError("No item is finished yet; export all of them, or wait until some are.")
+            raise DataError("No item is finished; export all of them instead.")
         kept = np.flatnonzero(is_finished | (result.status == ItemStatus.KNOWN))
         place = {item: number for number, item in enumerate(kept.tolist())}
         dataset = result.dataset

@@ -14,7 +14,7 @@ export async function openDatabase(owner) {
         const request = target.add({ owner, event });
         target.transaction.oncomplete = () => resolve(request.result);
         target.transaction.onabort = () => reject(target.transaction.error);
-        target.transaction.commit(); // else it waits for this page, and is lost if that is left now
+        target.transaction.commit?.(); // else it waits for this page, and is lost if that is left now
       }),
     remove: (places) => {
       const target = store("readwrite");
