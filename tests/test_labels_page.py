@@ -20,7 +20,7 @@ from askless.data.table import read_truth
 from small_folder import answer_some, make_folder
 
 PAGE = (Path(__file__).parents[1] / "docs/howto/labels-in-and-out.md").read_text(encoding="utf-8")
-OUT, IN, FROM_CAMPAIGN, END_TO_END = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+OUT, FINISHED, IN, FROM_CAMPAIGN, END_TO_END = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 
 (IN_PYTHON,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 
@@ -49,6 +49,13 @@ def test_each_command_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     list(run(FROM_CAMPAIGN))
     exec(compile(IN_PYTHON, "labels-in-and-out.md", "exec"), {})
     assert Path("labels.csv").exists()
+
+
+def test_finished_images_are_exported_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer_some(make_folder(tmp_path / "birds", settings="learner.max_epochs = 5\n"))
+    list(run(FINISHED))
+    assert list(Path("sure").glob("*/*.png"))
 
 
 def test_the_page_names_all_formats() -> None:

@@ -115,12 +115,17 @@ def test_the_command_keeps_what_it_ran_and_prints_a_row_for_each_limit(
     main()
     assert all(file.stat().st_mtime == 0 for file in files)
     title, *rows = capsys.readouterr().out.strip().splitlines()
-    assert title == "tiny: answers an image to reach 90%, 95%, 100%, and the ratio"
+    assert (
+        title
+        == "tiny: answers an image to reach 90%, 95%, 100%, and the ratio; right at the end, of all and of finished"
+    )
     assert [row.split()[0] for row in rows] == list(LIMITS)
     assert rows[0].count("1.00;") == 3
     assert ">0.40" in rows[0]
 
     tables = {limit: read(one.file(tmp_path / limit)) for limit in LIMITS}
+    for row, table in zip(rows, tables.values(), strict=True):
+        assert f" {table[-1]['posterior_all_top1']:.3f} {table[-1]['finished_accuracy']:.3f}  (1 seeds)" in row
     for level in (0.9, 0.95):
         costs = {limit: cost_of(rows, level) for limit, rows in tables.items()}
         assert costs["both"] <= min(costs["people"], costs["machine"]) <= costs["askless"]
